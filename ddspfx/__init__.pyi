@@ -1,0 +1,39 @@
+from .alignment.align import Alignment, align
+from .alignment.track import track
+from .block import AbstractBlock, quiet
+from .blocks.add import Add
+from .blocks.antialiased import Antialiased
+from .blocks.biquad import Biquad
+from .blocks.chain import MidSide, Mix, Parallel, PerChannel, Serial
+from .blocks.curve import HardClip, Polynomial, Rational, SoftClip, Tanh
+from .blocks.delay import FixedDelay, VariableDelay
+from .blocks.dynamics import Compressor, EnvelopeFollower
+from .blocks.equaliser import GraphicEQ, ParametricEQ
+from .blocks.feedback import Feedback
+from .blocks.filter import AllPass, BandPass, HighPass, HighShelf, LowPass, LowShelf, Notch, Peak
+from .blocks.fir import FIR
+from .blocks.flax import FlaxBlock
+from .blocks.gain import Balance, Gain
+from .blocks.hysteresis import Hysteresis
+from .blocks.learned_curve import MLPCurve, SplineCurve
+from .blocks.mlp import MLP
+from .blocks.one_pole import DCBlocker, OnePole
+from .blocks.oversampled import Oversampled
+from .blocks.recurrent import GRU, LSTM
+from .blocks.tcn import TCN
+from .clock import Clock
+from .control import Control, Switch, at, controls
+from .data.pair import Pair
+from .data.recording import Recording
+from .fit.fit import fit
+from .fit.run import Run
+from .listing import SlotInfo, slots
+from .render import render
+from .slot import AbstractSource, Constant, Param, param, read
+from .source.automation import Automation
+from .source.clicks import Clicks
+from .source.lfo import LFO
+from .source.noise import Noise
+from .source.trajectory import Trajectory
+from .storage import load, save
+from .stream import Stream
