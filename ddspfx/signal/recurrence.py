@@ -1,0 +1,129 @@
+"""Linear recurrences s' = s + E s + B x, y = C s + D x: one kernel for constant matrices, one for moving ones."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ddspfx.types import Audio
+
+BLOCK = 32
+"""Samples a block for one section: fastest of 16 to 128 on two CPU cores."""
+_GROUP = 16
+"""Blocks that are joined at each level of the recursion over block states."""
+_PRECISION = jax.lax.Precision.HIGHEST
+"""Full float32 products: the default of some accelerators keeps ten bits."""
+
+
+class StateSpace(NamedTuple):
+    """A system of one input and one output with n states, its feedback matrix kept as E = A - I.
+
+    At a low cutoff A is nearly I, and only E tells how nearly: in float32 A itself would lose the filter.
+    """
+
+    E: Float[Array, "... n n"]
+    B: Float[Array, "... n"]
+    C: Float[Array, "... n"]
+    D: Float[Array, "..."]
+
+
+def powers(E: Float[Array, "n n"], count: int) -> Float[Array, "count_and_1 n n"]:
+    """E_m = (I + E)^m - I for m = 0 to `count`, by doubling: E_{a+b} = E_a + E_b + E_a E_b."""
+    found = jnp.stack([jnp.zeros_like(E), E])
+    while found.shape[0] <= count:
+        last = found[-1]
+        more = found[1:] + last + jnp.matmul(found[1:], last, precision=_PRECISION)
+        found = jnp.concatenate([found, more])
+    return found[: count + 1]
+
+
+def _response(P: Float[Array, "m n n"], B: Float[Array, "n *inputs"]) -> Float[Array, "m n *inputs"]:
+    """A^m B, with A^m = I + P[m]."""
+    return B + jnp.tensordot(P, B, axes=(2, 0), precision=_PRECISION)
+
+
+def _lower(h: Float[Array, "length *rest"]) -> Float[Array, "length length *rest"]:
+    """The causal Toeplitz matrix T[i, j] = h[i - j] for i >= j, else 0."""
+    length = h.shape[0]
+    lag = jnp.arange(length)[:, None] - jnp.arange(length)
+    rows = h[jnp.maximum(lag, 0)]
+    return jnp.where((lag >= 0).reshape(lag.shape + (1,) * (h.ndim - 1)), rows, 0)
+
+
+def _starts(u: Float[Array, "blocks n"], E: Float[Array, "n n"], start: Float[Array, " n"]) -> Float[Array, "blocks n"]:
+    """The states s_0 = start, s_{i+1} = (I + E) s_i + u_i, without the last one, by groups of groups."""
+    blocks, n = u.shape
+    if blocks == 1:
+        return start[None]
+    length = min(_GROUP, blocks)
+    groups = -(-blocks // length)
+    u = jnp.pad(u, ((0, groups * length - blocks), (0, 0))).reshape(groups, length, n)
+    P = powers(E, length)
+    ends = jnp.einsum("gib,iab->ga", u, (P + jnp.eye(n, dtype=E.dtype))[length - 1 :: -1], precision=_PRECISION)
+    heads = _starts(ends, P[length], start)
+    steps = jnp.concatenate([jnp.zeros((1, n, n), E.dtype), P[: length - 1] + jnp.eye(n, dtype=E.dtype)])
+    inside = jnp.einsum("gjb,ijab->gia", u, _lower(steps), precision=_PRECISION)
+    free = heads[:, None] + jnp.einsum("gb,iab->gia", heads, P[:length], precision=_PRECISION)
+    return (inside + free).reshape(groups * length, n)[:blocks]
+
+
+def _invariant(
+    x: Float[Array, " samples"], system: StateSpace, state: Float[Array, " n"], block: int
+) -> tuple[Float[Array, " samples"], Float[Array, " n"]]:
+    E, B, C, D = system
+    count = x.shape[0]
+    length = min(block, count)
+    blocks = -(-count // length)
+    P = powers(E, length)
+    reach = _response(P[:length], B)
+    h = jnp.concatenate([D[None], jnp.matmul(reach[: length - 1], C, precision=_PRECISION)])
+    X = jnp.pad(x, (0, blocks * length - count)).reshape(blocks, length)
+    starts = _starts(jnp.matmul(X, reach[::-1], precision=_PRECISION), P[length], state)
+    seen = C + jnp.tensordot(P[:length], C, axes=(1, 0), precision=_PRECISION)
+    y = jnp.matmul(X, _lower(h).T, precision=_PRECISION) + jnp.matmul(starts, seen.T, precision=_PRECISION)
+    rest = count - (blocks - 1) * length
+    last = starts[-1]
+    end = last + jnp.matmul(P[rest], last, precision=_PRECISION)
+    end = end + jnp.matmul(X[-1, :rest], reach[rest - 1 :: -1], precision=_PRECISION)
+    return y.reshape(-1)[:count], end
+
+
+def invariant(
+    x: Audio, system: StateSpace, state: Float[Array, "channels n"], block: int = BLOCK
+) -> tuple[Audio, Float[Array, "channels n"]]:
+    """Runs a constant system, one for all channels or (leading axis) one for each; y and the state after the end.
+
+    The samples of a block are one Toeplitz product, Y = T X + O s; the states at the starts of the blocks obey
+    a recurrence of the same kind with (I + E)^block, solved the same way level by level. Exact for every split.
+
+    Source: Barnes and Shinnaka (1980), "Block-shift invariance and block implementation of discrete-time
+    filters", eqs. 5 to 8.
+    """
+    axis = 0 if system.D.ndim else None
+    run = jax.vmap(lambda x, system, state: _invariant(x, system, state, block), in_axes=(0, axis, 0))
+    y, end = run(x, system, state)
+    return y, end
+
+
+def varying(
+    x: Audio, system: StateSpace, state: Float[Array, "channels n"]
+) -> tuple[Audio, Float[Array, "channels n"]]:
+    """Runs a system that changes at every sample: E (channels or 1, samples, n, n), B and C (…, n), D (…).
+
+    s_{i+1} = s_i + E_i s_i + B_i x_i, y_i = C_i s_i + D_i x_i; y and the state after the end.
+    """
+    E, B, C, D = system
+    inputs = jnp.moveaxis(B * x[..., None], 1, 0)
+
+    def step(
+        s: Float[Array, "channels n"], now: tuple[Array, Array]
+    ) -> tuple[Float[Array, "channels n"], Float[Array, "channels n"]]:
+        E_now, u = now
+        return s + (E_now * s[..., None, :]).sum(-1) + u, s
+
+    end, before = jax.lax.scan(step, state, (jnp.moveaxis(E, 1, 0), inputs))
+    return (C * jnp.moveaxis(before, 0, 1)).sum(-1) + D * x, end
+
+
+__all__ = ["BLOCK", "StateSpace", "invariant", "powers", "varying"]
