@@ -25,7 +25,7 @@ def a_weighting_gain(frequency: Float[np.ndarray, " bins"]) -> Float[np.ndarray,
     """Gain of the analogue A-weighting curve at `frequency` in Hz, 1 at 1 kHz.
 
     A(f) = f4^2 f^4 / ((f^2 + f1^2) sqrt((f^2 + f2^2) (f^2 + f3^2)) (f^2 + f4^2)), over its value at 1 kHz.
-    Source: IEC 61672-1:2013, annex E, eq. E.6.
+    Source: IEC 61672-1:2013, annex E.
     """
     f1, f2, f3, f4 = POLES
 
@@ -41,7 +41,7 @@ def a_weighting_taps(sample_rate: int) -> Float[np.ndarray, " taps"]:
     """A minimum-phase FIR filter of 50 ms with the analogue A-weighting curve, up to half of `sample_rate`.
 
     The phase follows from the magnitude by folding the real cepstrum; no bilinear warping, so that the treble is
-    the standard's too. Source: Oppenheim and Schafer (2010), "Discrete-time signal processing", section 13.5.
+    the standard's too. Source: Oppenheim and Schafer (2010), "Discrete-time signal processing", chapter 13.
     """
     size = 1 << int(np.ceil(np.log2(2 * sample_rate)))
     gain = a_weighting_gain(np.fft.rfftfreq(size, 1 / sample_rate))

@@ -77,7 +77,7 @@ def mfcc(
 
     c[q] = s[q] sum_b log M[b] cos(pi q (b + 1/2) / bands), s[0] = sqrt(1 / bands), else sqrt(2 / bands). The
     coefficient 0, the level, counts too. Raises ValueError when `coefficients` is not in 1 .. bands.
-    Source: Davis and Mermelstein (1980), eq. 1.
+    Source: Davis and Mermelstein (1980), "Comparison of parametric representations".
     """
     if not 1 <= coefficients <= bands:
         raise ValueError(f"coefficients is {coefficients}, but must be from 1 to bands, which is {bands}")

@@ -39,17 +39,17 @@ RESOLUTIONS = (Resolution(1024, 120, 600), Resolution(2048, 240, 1200), Resoluti
 def stft(prediction: Audio, target: Audio, *, resolution: Resolution = RESOLUTION, terms: Terms = TERMS) -> Scalar:
     """Distance of two short-time spectra P and T, a weighted sum of up to four terms.
 
-    convergence: norm(|T| - |P|) / norm(|T|), norms over frames and bins, mean over channels;
+    convergence: norm(|T| - |P|) / norm(|T|), norms over channels, frames and bins;
     log: mean |log |T| - log |P||; linear: mean ||T| - |P||; complex: mean |T - P|.
     Powers are bounded by 1e-8 from below. Terms of weight 0 are not computed.
     Raises ValueError when a window does not fit its transform.
-    Source: Arik, Jun and Diamos (2019), eq. 1 and 2; Yamamoto, Song and Kim (2020), eq. 4 and 5.
+    Source: Arik, Jun and Diamos (2019), "Fast spectrogram inversion using multi-head convolutional neural networks".
     """
     p, t = (spectra.stft(x, *resolution) for x in (prediction, target))
     p_size, t_size = (jnp.sqrt(jnp.maximum(spectra.power(s), EPSILON)) for s in (p, t))
     total = jnp.zeros((), p_size.dtype)
     if terms.convergence:
-        total += terms.convergence * jnp.mean(_norm(t_size - p_size) / _norm(t_size))
+        total += terms.convergence * _norm(t_size - p_size) / _norm(t_size)
     if terms.log:
         total += terms.log * jnp.mean(jnp.abs(jnp.log(t_size) - jnp.log(p_size)))
     if terms.linear:
@@ -68,7 +68,7 @@ def mr_stft(
 ) -> Scalar:
     """Multi-resolution STFT distance: the mean of `stft` over `resolutions`.
 
-    Source: Yamamoto, Song and Kim (2020), "Parallel WaveGAN", eq. 6 and table 1.
+    Source: Yamamoto, Song and Kim (2020), "Parallel WaveGAN", table 1.
     """
     if not resolutions:
         raise ValueError("resolutions is empty, but must hold at least one Resolution")
@@ -77,5 +77,5 @@ def mr_stft(
     )
 
 
-def _norm(x: Float[Array, "channels frames bins"]) -> Float[Array, " channels"]:
-    return spectra.root(jnp.sum(x**2, axis=(1, 2)))
+def _norm(x: Float[Array, "channels frames bins"]) -> Scalar:
+    return spectra.root(jnp.sum(x**2))

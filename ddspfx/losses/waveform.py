@@ -31,7 +31,8 @@ def esr(
 
     `emphasis` names a filter that both pass first: "first-order", "low-passed" or "a-weighting" (which needs
     `sample_rate` in Hz). `floor` is the least mean square of the (filtered) target that is divided by.
-    Raises ValueError for an unknown emphasis. Source: Wright and Välimäki (2020), eq. 1 and 2.
+    Raises ValueError for an unknown emphasis. Source: Wright and Välimäki (2020), "Perceptual loss function for
+    neural modelling of audio systems".
     """
     if emphasis is not None:
         prediction, target = (emphasise(x, emphasis, sample_rate) for x in (prediction, target))
@@ -41,7 +42,7 @@ def esr(
 def dc(prediction: Audio, target: Audio, *, floor: float = FLOOR) -> Scalar:
     """Error of the mean against the target's power, (mean p - mean t)^2 / mean t^2; each channel has its own mean.
 
-    Source: Wright and Välimäki (2020), eq. 4.
+    Source: Wright and Välimäki (2020), as above.
     """
     offset = jnp.mean(prediction - target, axis=1)
     return jnp.mean(offset**2) / jnp.maximum(jnp.mean(target**2), floor)
@@ -51,7 +52,8 @@ def log_cosh(prediction: Audio, target: Audio, *, sharpness: float = 1.0) -> Sca
     """Mean log(cosh(a (p - t))) / a: a parabola for small errors, |p - t| for large ones; a is `sharpness`.
 
     Near zero as log(1 + 2 sinh(d / 2)^2), elsewhere as |d| - log 2 + log(1 + exp(-2 |d|)): exact to rounding and
-    without overflow in both. Source: Chen et al. (2018), "Log hyperbolic cosine loss", eq. 1.
+    without overflow in both.
+    Source: Chen et al. (2018), "Log hyperbolic cosine loss improves variational auto-encoder".
     """
     d = jnp.abs(sharpness * (prediction - target))
     small = d < 1
@@ -65,7 +67,7 @@ def si_sdr(prediction: Audio, target: Audio, *, floor: float = FLOOR) -> Scalar:
 
     Higher is better. Over samples and channels together, means left in: subtract them first for the zero-mean form.
     `floor` bounds every mean square from below, so that silence and p = t stay finite (p = t at full scale: 100 dB).
-    Source: Le Roux, Wisdom, Erdogan and Hershey (2019), "SDR - half-baked or well done?", eq. 3.
+    Source: Le Roux, Wisdom, Erdogan and Hershey (2019), "SDR - half-baked or well done?".
     """
     scale = jnp.mean(prediction * target) / jnp.maximum(jnp.mean(target**2), floor)
     wanted = jnp.mean((scale * target) ** 2)

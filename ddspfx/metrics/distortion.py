@@ -1,0 +1,103 @@
+"""What a device adds to a sine: harmonics, noise and aliases."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+_Numbers: TypeAlias = Float[np.ndarray, "..."]
+COLUMNS = 1 << 22
+"""Numbers in memory at a time while a long sine is decomposed."""
+SPACING = 4.0
+"""Periods; fewer than these and the harmonics cannot be told apart."""
+
+
+class Lines(NamedTuple):
+    """A signal taken apart: amplitudes at the harmonics of its sine, and the power of everything else."""
+
+    amplitudes: Float[np.ndarray, " harmonics"]
+    """Peak amplitude at f0, 2 f0, ... below half of the sample rate."""
+    residual: float
+    """Mean square of what is neither harmonic nor DC."""
+
+
+def decompose(x: Float[np.ndarray, " samples"], frequency: float, sample_rate: int) -> Lines:
+    """Least squares of DC and all harmonics of `frequency` (Hz) below half of `sample_rate`, exact without a window.
+
+    x[n] = c_0 + sum_k a_k cos(k w n) + b_k sin(k w n) + rest, in float64. Cut off the device's transient first.
+    Raises ValueError when x is not (samples,), not finite, shorter than four periods, or the frequency is not
+    between 0 Hz and half of the rate. Source: the sine fit of IEEE Std 1057-2017, with all harmonics.
+    """
+    x = np.asarray(x, float)
+    if x.ndim != 1 or not np.isfinite(x).all():
+        raise ValueError(f"x has shape {x.shape}, but must be (samples,) and finite: take one channel")
+    if not 0 < frequency < sample_rate / 2:
+        raise ValueError(f"frequency is {frequency} Hz, but must be between 0 and {sample_rate / 2} Hz")
+    if x.size * frequency < SPACING * sample_rate:
+        raise ValueError(f"x has {x.size} samples, but must last {SPACING:g} periods of {frequency} Hz")
+    # A harmonic within one line's width of half the rate has no sine part left to fit.
+    highest = int((sample_rate / 2 - sample_rate / x.size) / frequency)
+    coefficients = _fit(x, 2 * np.pi * frequency / sample_rate, max(1, highest))
+    rest = sum(
+        float(np.sum((part - basis @ coefficients) ** 2))
+        for part, basis in _parts(x, 2 * np.pi * frequency / sample_rate, max(1, highest))
+    )
+    cosines, sines = np.split(coefficients[1:], 2)
+    return Lines(np.hypot(cosines, sines), rest / x.size)
+
+
+def _parts(x: Float[np.ndarray, " samples"], omega: float, highest: int) -> Iterator[tuple[_Numbers, _Numbers]]:
+    rows = max(1, COLUMNS // (2 * highest + 1))
+    for start in range(0, x.size, rows):
+        part = x[start : start + rows]
+        angle = omega * np.outer(np.arange(start, start + part.size), np.arange(1, highest + 1))
+        yield part, np.concatenate([np.ones((part.size, 1)), np.cos(angle), np.sin(angle)], axis=1)
+
+
+def _fit(x: Float[np.ndarray, " samples"], omega: float, highest: int) -> Float[np.ndarray, " coefficients"]:
+    gram, right = np.zeros((2 * highest + 1,) * 2), np.zeros(2 * highest + 1)
+    for part, basis in _parts(x, omega, highest):
+        gram += basis.T @ basis
+        right += basis.T @ part
+    return np.asarray(np.linalg.lstsq(gram, right, rcond=None)[0])
+
+
+def thd(x: Float[np.ndarray, " samples"], frequency: float, sample_rate: int) -> float:
+    """Total harmonic distortion of a sine at `frequency` (Hz), sqrt(sum_{k >= 2} A_k^2) / A_1, a ratio.
+
+    Raises ValueError as `decompose` does, and when the fundamental is missing. Source: IEC 60268-3, relative
+    to the fundamental.
+    """
+    amplitudes = _sounding(decompose(x, frequency, sample_rate), frequency).amplitudes
+    return float(np.sqrt(np.sum(amplitudes[1:] ** 2)) / amplitudes[0])
+
+
+def thd_n(x: Float[np.ndarray, " samples"], frequency: float, sample_rate: int) -> float:
+    """The same with everything that is not the sine: RMS of harmonics, noise and aliases over the fundamental's.
+
+    DC does not count. Raises ValueError as `thd` does. Source: AES17-2020, but relative to the fundamental
+    and over the whole band.
+    """
+    lines = _sounding(decompose(x, frequency, sample_rate), frequency)
+    rest = np.sum(lines.amplitudes[1:] ** 2) / 2 + lines.residual
+    return float(np.sqrt(rest / (lines.amplitudes[0] ** 2 / 2)))
+
+
+def alias_to_signal(x: Float[np.ndarray, " samples"], frequency: float, sample_rate: int) -> float:
+    """Energy between the harmonics of a sine at `frequency` (Hz) over that on them, in dB; at least -300.
+
+    10 log10(mean rest^2 / sum_k A_k^2 / 2): whatever a curve without memory makes of a sine lies on harmonics, so
+    the rest is aliases (and noise). Choose a frequency that does not divide the rate, or aliases fall on harmonics.
+    Raises ValueError as `thd` does. Source: the ratio of Esqueda, Välimäki and Bilbao (2016), "Aliasing reduction
+    in clipped signals", taken over all lines.
+    """
+    lines = _sounding(decompose(x, frequency, sample_rate), frequency)
+    return 10 * math.log10(max(lines.residual / float(np.sum(lines.amplitudes**2) / 2), 1e-30))
+
+
+def _sounding(lines: Lines, frequency: float) -> Lines:
+    if lines.amplitudes[0] == 0:
+        raise ValueError(f"x holds nothing at {frequency} Hz, but must hold the sine that it is judged by")
+    return lines
