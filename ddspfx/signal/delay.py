@@ -1,11 +1,13 @@
-"""Delays: a fixed one, whole or fractional, with its memory as state."""
+"""Delays: a fixed one with its memory as state, and a line read at a moving place."""
 
 import math
+from collections.abc import Iterable
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
+from ddspfx.signal.interpolation import Kernel
 from ddspfx.types import Audio
 
 
@@ -51,3 +53,32 @@ def fixed_delay(x: Audio, lag: float, past: Audio) -> tuple[Audio, Audio]:
     start = line.shape[1] - count - whole
     rows = [float(tap) * line[:, start - k : start - k + count] for k, tap in enumerate(taps)]
     return sum(rows[1:], rows[0]), line[:, line.shape[1] - past.shape[1] :]
+
+
+def moving_read(line: Audio, index: Int[Array, "..."], fraction: Float[Array, "..."], kernel: Kernel) -> Audio:
+    """y[n] = sum_k h_k(fraction[n]) line[index[n] - k], k = -(taps / 2 - 1) ... taps / 2.
+
+    `index` and `fraction` are (channels or 1, count). Memory is taps times the piece; the slope reaches the
+    line and the fraction. The index must leave room for the taps on both sides; it is clamped otherwise.
+    """
+    first = jnp.clip(index - kernel.shape[0] // 2, 0, line.shape[1] - kernel.shape[0])
+    taps = kernel_taps(kernel, fraction)
+    if first.shape[0] == 1:
+        rows = (line[:, first[0] + k] for k in range(kernel.shape[0]))
+    else:
+        rows = (jnp.take_along_axis(line, first + k, axis=1) for k in range(kernel.shape[0]))
+    return _added(tap * row for tap, row in zip(taps, rows, strict=True))
+
+
+def kernel_taps(kernel: Kernel, fraction: Float[Array, "..."]) -> Float[Array, "taps ..."]:
+    """The taps at a fraction of a sample, oldest sample first: one matrix product with its powers."""
+    centred = fraction - 0.5
+    powers = [jnp.ones_like(centred)]
+    for _ in range(kernel.shape[1] - 1):
+        powers.append(powers[-1] * centred)
+    return jnp.tensordot(jnp.asarray(kernel[::-1].copy(), centred.dtype), jnp.stack(powers), 1)
+
+
+def _added(terms: Iterable[Audio]) -> Audio:
+    first, *rest = terms
+    return sum(rest, first)

@@ -1,0 +1,108 @@
+"""Delays in seconds: one that moves, driven by a source or a trajectory, and one that stands still."""
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from ddspfx.block import AbstractBlock
+from ddspfx.clock import Clock
+from ddspfx.signal.delay import moving_read
+from ddspfx.signal.interpolation import kernel
+from ddspfx.slot import Range, SlotLike, fill, param, read
+from ddspfx.source.trajectory import Trajectory
+from ddspfx.types import Audio, State
+
+HOUR = 3_600.0
+"""Seconds; no delay line is longer than that."""
+
+
+class VariableDelay(AbstractBlock):
+    """y(t) = x(t - d(t)), with d in seconds a number, any source, or a `Trajectory`, shared or one a channel.
+
+    `shortest` and `longest` (seconds) are closed bounds of d; a number or a source that leaves them is
+    refused (ValueError), a delay that leaves them while it is fitted is held at them. A `Trajectory` brings
+    its base as whole samples, so no precision is lost to it. `interpolation` is "linear", "lagrange3",
+    "lagrange5", "lagrange7" (2, 4, 6, 8 taps) or "sinc" (32 taps).
+
+    An interpolator looks half its taps ahead. What `shortest` does not cover of that is added as whole
+    samples of latency, so that even a delay of zero is allowed; the source is read that much earlier.
+    Memory: `longest` and the taps. Source of the interpolators: Laakso et al. (1996), "Splitting the unit delay".
+    """
+
+    shortest: float = eqx.field(static=True)
+    longest: float = eqx.field(static=True)
+    interpolation: str = eqx.field(static=True)
+    delay: SlotLike = param(0.0, HOUR, "s")
+
+    def __init__(
+        self,
+        shortest: float = 0.0,
+        longest: float = 0.05,
+        delay: SlotLike | None = None,
+        interpolation: str = "lagrange3",
+    ):
+        if not 0 <= shortest < longest <= HOUR:
+            raise ValueError(f"shortest is {shortest} and longest {longest} s, but must be 0 <= shortest < longest")
+        kernel(interpolation)
+        self.shortest, self.longest, self.interpolation = float(shortest), float(longest), interpolation
+        given = min(longest, shortest + 0.01) if delay is None else delay
+        self.delay = fill(given, self.ranges["delay"])
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """The slot's range, which is this line's own."""
+        return {"delay": Range(self.shortest, self.longest, "s")}
+
+    def check(self, delay: SlotLike) -> None:
+        """Raises ValueError, naming shortest and longest, when this line is too short for `delay` (or too long)."""
+        fill(delay, self.ranges["delay"])
+
+    def _reach(self, sample_rate: int) -> tuple[int, int]:
+        """Samples of latency, and samples that the line remembers."""
+        half = kernel(self.interpolation).shape[0] // 2
+        late = max(0, half - 1 - math.floor(self.shortest * sample_rate + 1e-9))
+        return late, math.ceil(self.longest * sample_rate) + half + late + 1
+
+    def init_state(self, channels: int, sample_rate: int) -> State:
+        return jnp.zeros((channels, self._reach(sample_rate)[1]))
+
+    def latency(self, sample_rate: int) -> float:
+        return float(self._reach(sample_rate)[0])
+
+    def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
+        late, memory = self._reach(clock.sample_rate)
+        line = jnp.concatenate([state.astype(x.dtype), x], axis=1)
+        whole, fraction = self._lag(x, clock.after(-late))
+        index = jnp.arange(x.shape[1]) + memory - late - whole
+        y = moving_read(line, index, fraction, kernel(self.interpolation))
+        return y, line[:, x.shape[1] :]
+
+    def _lag(self, x: Audio, clock: Clock) -> tuple[Int[Array, "..."], Float[Array, "..."]]:
+        """The delay of each sample as whole samples and a fraction, both (1 or channels, count)."""
+        base, rest = lag(self.delay, x, clock)
+        low, high = (jnp.asarray(s * clock.sample_rate, rest.dtype) for s in (self.shortest, self.longest))
+        start = base.astype(rest.dtype)
+        # Held in the line by value only: the slope passes, so that a fit can come back.
+        rest = rest + lax.stop_gradient(jnp.clip(rest, low - start, high - start) - rest)
+        rest = jnp.broadcast_to(rest, (rest.shape[0] if rest.ndim else 1, x.shape[1]))
+        whole = jnp.floor(rest)
+        return base + whole.astype(jnp.int32), rest - whole
+
+    @classmethod
+    def examples(cls) -> tuple["VariableDelay", ...]:
+        wander = Trajectory(131, 1e-4 * jnp.sin(jnp.arange(20.0)), 44_100)
+        orders = ("linear", "lagrange5", "lagrange7", "sinc")
+        return (cls(), cls(0.0, 0.01, wander), *(cls(0.0, 0.001, 0.0004, order) for order in orders))
+
+
+def lag(slot: Any, x: Audio, clock: Clock) -> tuple[Int[Array, ""], Float[Array, "..."]]:
+    """What a delay slot asks for in samples: a whole base, which only a trajectory has, and the rest."""
+    seconds = read(slot, x, clock)
+    if isinstance(slot, Trajectory):
+        base, fraction = slot.split(clock.sample_rate)
+        return base, fraction + seconds * clock.sample_rate
+    return jnp.int32(0), seconds * clock.sample_rate
