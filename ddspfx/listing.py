@@ -1,7 +1,7 @@
 """What a model holds: its slots by path, as a list, as a table, and how to reach and replace one."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from ddspfx.control import Control, Switch
-from ddspfx.slot import AbstractSlot, AbstractSource, Param, Range, replace
+from ddspfx.slot import AbstractSlot, AbstractSource, Param, Range, fill, replace
 
 Model = TypeVar("Model")
 
@@ -47,11 +47,17 @@ def children(node: Any) -> Iterator[tuple[str, Any, Any]]:
             if field.name == "blocks" and names is not None:
                 yield from ((name, block, {}) for name, block in zip(names, blocks or (), strict=True))
             elif not field.metadata.get("static", False):
-                yield field.name, getattr(node, field.name, None), field.metadata
+                yield field.name, getattr(node, field.name, None), _metadata(node, field)
     elif isinstance(node, dict):
         yield from ((str(key), value, {}) for key, value in node.items())
     elif isinstance(node, list | tuple):
         yield from ((str(place), value, {}) for place, value in enumerate(node))
+
+
+def _metadata(node: Any, field: Any) -> Mapping[str, Any]:
+    """A field's metadata. A block whose slots have ranges of its own says them in `ranges`."""
+    own = getattr(node, "ranges", {}).get(field.name)
+    return field.metadata if own is None else {**field.metadata, "range": own}
 
 
 def walk(node: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -122,8 +128,11 @@ def _put(node: Any, steps: list[str], new: Any) -> Any:
         return replace(node, blocks=blocks)
     field = next(f for f in dataclasses.fields(node) if f.name == first)
     value = _put(getattr(node, first), rest, new)
-    if not rest and "converter" in field.metadata:
-        value = field.metadata["converter"](value)
+    metadata = _metadata(node, field)
+    if not rest and "range" in metadata:
+        value = fill(value, metadata["range"])
+    elif not rest and "converter" in metadata:
+        value = metadata["converter"](value)
     return replace(node, **{first: value})
 
 

@@ -136,7 +136,8 @@ SlotLike: TypeAlias = AbstractSlot | float | Array | np.ndarray
 """What may be given for a slot. Once a block is made, the slot holds an `AbstractSlot`."""
 
 
-def _fill(given: Any, range: Range) -> AbstractSlot:
+def fill(given: Any, range: Range) -> AbstractSlot:
+    """What a slot of this range holds once `given` is put into it. Raises ValueError when it does not fit."""
     if isinstance(given, AbstractKnob):
         return given.bind(range)
     if isinstance(given, AbstractSource):
@@ -168,7 +169,7 @@ def param(low: float, high: float, unit: str, *, default: float | None = None, l
     if not low < high or (log and low <= 0):
         raise ValueError(f"the range {low} to {high} is empty, or reaches zero on a logarithmic scale")
     range = Range(float(low), float(high), unit, log)
-    converter: Callable[[Any], AbstractSlot] = lambda given: _fill(given, range)  # noqa: E731
+    converter: Callable[[Any], AbstractSlot] = lambda given: fill(given, range)  # noqa: E731
     given: dict[str, Any] = {} if default is None else {"default": default}
     return eqx.field(converter=converter, metadata={"range": range}, **given)
 
