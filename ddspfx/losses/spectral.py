@@ -51,7 +51,7 @@ def stft(prediction: Audio, target: Audio, *, resolution: Resolution = RESOLUTIO
     if terms.convergence:
         total += terms.convergence * _norm(t_size - p_size) / _norm(t_size)
     if terms.log:
-        total += terms.log * jnp.mean(jnp.abs(jnp.log(t_size) - jnp.log(p_size)))
+        total += terms.log * jnp.mean(jnp.abs(jnp.log(t_size / p_size)))
     if terms.linear:
         total += terms.linear * jnp.mean(jnp.abs(t_size - p_size))
     if terms.complex:

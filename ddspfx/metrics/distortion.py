@@ -1,15 +1,12 @@
 """What a device adds to a sine: harmonics, noise and aliases."""
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 
-_Numbers: TypeAlias = Float[np.ndarray, "..."]
-COLUMNS = 1 << 22
-"""Numbers in memory at a time while a long sine is decomposed."""
+_Table: TypeAlias = Complex[np.ndarray, "rows lines"]
 SPACING = 4.0
 """Periods; fewer than these and the harmonics cannot be told apart."""
 
@@ -26,7 +23,8 @@ class Lines(NamedTuple):
 def decompose(x: Float[np.ndarray, " samples"], frequency: float, sample_rate: int) -> Lines:
     """Least squares of DC and all harmonics of `frequency` (Hz) below half of `sample_rate`, exact without a window.
 
-    x[n] = c_0 + sum_k a_k cos(k w n) + b_k sin(k w n) + rest, in float64. Cut off the device's transient first.
+    x[n] = sum_k c_k exp(j k w n) + rest, k from -K to K, and A_k = 2 |c_k|, in float64.
+    Cut off the transient first.
     Raises ValueError when x is not (samples,), not finite, shorter than four periods, or the frequency is not
     between 0 Hz and half of the rate. Source: the sine fit of IEEE Std 1057-2017, with all harmonics.
     """
@@ -38,30 +36,30 @@ def decompose(x: Float[np.ndarray, " samples"], frequency: float, sample_rate: i
     if x.size * frequency < SPACING * sample_rate:
         raise ValueError(f"x has {x.size} samples, but must last {SPACING:g} periods of {frequency} Hz")
     # A harmonic within one line's width of half the rate has no sine part left to fit.
-    highest = int((sample_rate / 2 - sample_rate / x.size) / frequency)
-    coefficients = _fit(x, 2 * np.pi * frequency / sample_rate, max(1, highest))
-    rest = sum(
-        float(np.sum((part - basis @ coefficients) ** 2))
-        for part, basis in _parts(x, 2 * np.pi * frequency / sample_rate, max(1, highest))
-    )
-    cosines, sines = np.split(coefficients[1:], 2)
-    return Lines(np.hypot(cosines, sines), rest / x.size)
+    highest = max(1, int((sample_rate / 2 - sample_rate / x.size) / frequency))
+    coarse, fine = _tables(x.size, 2 * np.pi * frequency / sample_rate, highest)
+    blocks = np.pad(x, (0, len(coarse) * len(fine) - x.size)).reshape(len(coarse), len(fine))
+    right = np.sum((blocks @ fine.conj()) * coarse.conj(), axis=0)
+    lines = np.linalg.solve(_gram(x.size, 2 * np.pi * frequency / sample_rate, highest), right)
+    rest = x - ((coarse * lines) @ fine.T).real.ravel()[: x.size]
+    return Lines(2 * np.abs(lines[highest + 1 :]), float(np.mean(rest**2)))
 
 
-def _parts(x: Float[np.ndarray, " samples"], omega: float, highest: int) -> Iterator[tuple[_Numbers, _Numbers]]:
-    rows = max(1, COLUMNS // (2 * highest + 1))
-    for start in range(0, x.size, rows):
-        part = x[start : start + rows]
-        angle = omega * np.outer(np.arange(start, start + part.size), np.arange(1, highest + 1))
-        yield part, np.concatenate([np.ones((part.size, 1)), np.cos(angle), np.sin(angle)], axis=1)
+def _tables(count: int, omega: float, highest: int) -> tuple[_Table, _Table]:
+    """exp(j k omega n), k from -highest to highest, as coarse[n // size, k] * fine[n % size, k]."""
+    size = math.isqrt(count) + 1
+    k = np.arange(-highest, highest + 1)
+    blocks = np.arange(-(-count // size))
+    return np.exp(1j * omega * size * np.outer(blocks, k)), np.exp(1j * omega * np.outer(np.arange(size), k))
 
 
-def _fit(x: Float[np.ndarray, " samples"], omega: float, highest: int) -> Float[np.ndarray, " coefficients"]:
-    gram, right = np.zeros((2 * highest + 1,) * 2), np.zeros(2 * highest + 1)
-    for part, basis in _parts(x, omega, highest):
-        gram += basis.T @ basis
-        right += basis.T @ part
-    return np.asarray(np.linalg.lstsq(gram, right, rcond=None)[0])
+def _gram(count: int, omega: float, highest: int) -> Complex[np.ndarray, "lines lines"]:
+    """sum_n exp(j (l - k) omega n), a geometric series, in row k and column l."""
+    k = np.arange(-highest, highest + 1)
+    half = (k[None, :] - k[:, None]) * omega / 2
+    alone = half == 0
+    ratio = np.sin(count * half) / np.where(alone, 1.0, np.sin(half))
+    return np.where(alone, count, np.exp(1j * (count - 1) * half) * ratio)
 
 
 def thd(x: Float[np.ndarray, " samples"], frequency: float, sample_rate: int) -> float:

@@ -53,12 +53,7 @@ def stft(x: Audio, size: int, hop: int, length: int | None = None) -> Complex[Ar
     padded = reflect(x, size // 2)[:, before:]
     used = (x.shape[1] + 2 * (size // 2) - size) // hop * hop + length
     windowed = frames(padded[:, :used], length, hop) * jnp.asarray(hann(length), x.dtype)
-    return rfft(jnp.pad(windowed, ((0, 0), (0, 0), (before, size - length - before))))
-
-
-def rfft(x: Float[Array, "*batch size"]) -> Complex[Array, "*batch bins"]:
-    """The Fourier transform of real signals along the last axis, X[k] = sum_n x[n] exp(-2 pi i k n / size)."""
-    return jnp.fft.rfft(x)
+    return jnp.fft.rfft(jnp.pad(windowed, ((0, 0), (0, 0), (before, size - length - before))))
 
 
 def power(spectrum: Complex[Array, "*shape"]) -> Float[Array, "*shape"]:
