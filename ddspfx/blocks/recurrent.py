@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Sequence
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -36,18 +37,18 @@ class AbstractRecurrent(AbstractBlock):
 
     input: eqx.AbstractVar[Float[Array, "inputs gates_hidden"]]
     recurrent: eqx.AbstractVar[Float[Array, "hidden gates_hidden"]]
-    bias: eqx.AbstractVar[Float[Array, " gates_hidden"]]
+    bias: eqx.AbstractVar[Float[Array, " four_hidden"]]
     output: eqx.AbstractVar[Float[Array, " hidden"]]
     offset: eqx.AbstractVar[Scalar]
     controls: eqx.AbstractVar[tuple[AbstractSlot, ...]]
-    level: eqx.AbstractVar[SlotLike]
     sample_rate: eqx.AbstractVar[int]
     residual: eqx.AbstractVar[bool]
-    cell: eqx.AbstractClassVar[str]
+    level: eqx.AbstractVar[SlotLike]
+    cell: ClassVar[str]
 
     @abc.abstractmethod
-    def inner_bias(self) -> Float[Array, " gates_hidden"]:
-        """What is added to the recurrent product alone."""
+    def biases(self) -> tuple[Float[Array, " gates_hidden"], Float[Array, " gates_hidden"]]:
+        """What is added to the input's product, and to the recurrent one."""
 
     def init_state(self, channels: int, sample_rate: int) -> State:
         memory = self._taps(sample_rate).size
@@ -57,16 +58,17 @@ class AbstractRecurrent(AbstractBlock):
         return past_taps(rate_ratio(sample_rate, self.sample_rate), ORDER)
 
     def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
+        bias, inner = self.biases()
         gain = amplitude(read(self.level, x, clock))
-        controls = read_controls(self.controls, x.shape[1], clock).T @ self.input[1:] + self.bias
+        controls = read_controls(self.controls, x.shape[1], clock).T @ self.input[1:] + bias
         u = fold(self.cell, (gain * x).T[..., None] * self.input[0] + controls[:, None])
-        recurrent, bias = fold(self.cell, self.recurrent), fold(self.cell, self.inner_bias())
+        recurrent, inner = fold(self.cell, self.recurrent), fold(self.cell, inner)
         taps = self._taps(clock.sample_rate)
         if taps.size == 1:
-            every, last = recur(self.cell, u, recurrent, bias, tuple(s[0] for s in state))
+            every, last = recur(self.cell, u, recurrent, inner, tuple(s[0] for s in state))
             h, state = every[0], tuple(s[None] for s in last)
         else:
-            h, state = recur_delayed(self.cell, taps, u, recurrent, bias, state)
+            h, state = recur_delayed(self.cell, taps, u, recurrent, inner, state)
         y = (h @ self.output + self.offset).T / gain
         return (x + y if self.residual else y), state
 
@@ -88,7 +90,7 @@ class GRU(AbstractRecurrent):
         r = sigmoid(U_r (u, c) + b_r + R_r h),  z = sigmoid(U_z (u, c) + b_z + R_z h),
         n = tanh(U_n (u, c) + b_n + r (R_n h + b')),  h' = (1 - z) n + z h.
 
-    This is the variant of cuDNN and PyTorch; weights hold the columns r, z, n. `hidden` cells start with
+    This is the variant of cuDNN and PyTorch; weights hold the columns r, z, n, `bias` holds b_r, b_z, b_n, b'. `hidden` cells start with
     memories spread from 1 to 1000 samples. `level` (dB) brings the input to unit RMS and the output back; the
     default is made for recordings at -18 dBFS RMS. `controls` are `Control`s and `Switch`es, further inputs.
     `sample_rate` is the rate at which the network is trained; it runs at any rate from there up, and raises
@@ -97,15 +99,14 @@ class GRU(AbstractRecurrent):
 
     input: Float[Array, "inputs gates_hidden"]
     recurrent: Float[Array, "hidden gates_hidden"]
-    bias: Float[Array, " gates_hidden"]
-    bias_new: Float[Array, " hidden"]
+    bias: Float[Array, " four_hidden"]
     output: Float[Array, " hidden"]
     offset: Scalar
     controls: tuple[AbstractSlot, ...]
     sample_rate: int = eqx.field(static=True)
     residual: bool = eqx.field(static=True)
     level: SlotLike = param(-60.0, 60.0, "dB")
-    cell = "gru"
+    cell: ClassVar[str] = "gru"
 
     def __init__(
         self,
@@ -120,11 +121,12 @@ class GRU(AbstractRecurrent):
         self.controls, self.level = knobs(controls), level
         self.sample_rate, self.residual = int(sample_rate), bool(residual)
         self.input, self.recurrent, self.output = _weights(self.cell, hidden, total_width(controls), key)
-        self.bias = jnp.zeros(3 * hidden).at[hidden : 2 * hidden].set(_spread_memories(hidden))
-        self.bias_new, self.offset = jnp.zeros(hidden), jnp.zeros(())
+        self.bias = jnp.zeros(4 * hidden).at[hidden : 2 * hidden].set(_spread_memories(hidden))
+        self.offset = jnp.zeros(())
 
-    def inner_bias(self) -> Float[Array, " gates_hidden"]:
-        return jnp.pad(self.bias_new, (2 * self.bias_new.size, 0))
+    def biases(self) -> tuple[Float[Array, " gates_hidden"], Float[Array, " gates_hidden"]]:
+        hidden = self.output.size
+        return self.bias[: 3 * hidden], jnp.pad(self.bias[3 * hidden :], (2 * hidden, 0))
 
     @classmethod
     def examples(cls) -> tuple["GRU", ...]:
@@ -145,14 +147,14 @@ class LSTM(AbstractRecurrent):
 
     input: Float[Array, "inputs gates_hidden"]
     recurrent: Float[Array, "hidden gates_hidden"]
-    bias: Float[Array, " gates_hidden"]
+    bias: Float[Array, " four_hidden"]
     output: Float[Array, " hidden"]
     offset: Scalar
     controls: tuple[AbstractSlot, ...]
     sample_rate: int = eqx.field(static=True)
     residual: bool = eqx.field(static=True)
     level: SlotLike = param(-60.0, 60.0, "dB")
-    cell = "lstm"
+    cell: ClassVar[str] = "lstm"
 
     def __init__(
         self,
@@ -171,8 +173,8 @@ class LSTM(AbstractRecurrent):
         self.bias = jnp.concatenate([-forget, forget, jnp.zeros(2 * hidden)])
         self.offset = jnp.zeros(())
 
-    def inner_bias(self) -> Float[Array, " gates_hidden"]:
-        return jnp.zeros_like(self.bias)
+    def biases(self) -> tuple[Float[Array, " gates_hidden"], Float[Array, " gates_hidden"]]:
+        return self.bias, jnp.zeros_like(self.bias)
 
     @classmethod
     def examples(cls) -> tuple["LSTM", ...]:

@@ -109,7 +109,7 @@ def _forward(cell: str, u: Gates, recurrent: Array, bias: Array, start: States) 
 
 
 def _backward(cell: str, saved: Saved, slopes: tuple[States, States]) -> tuple[Array, Array, Array, States]:
-    recurrent, before = saved[1], saved[3]
+    before = saved[3]
     du, dp, first = {"gru": _gru_back, "lstm": _lstm_back}[cell](saved, *slopes)
     return du, jnp.einsum("tch,tcg->hg", before[0], dp), dp.sum((0, 1)), first
 
