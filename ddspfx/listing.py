@@ -87,13 +87,25 @@ def _number(filling: AbstractSlot) -> Any:
     return np.asarray(filling.value, dtype=float).tolist()
 
 
-def leaves(model: Any) -> list[tuple[str, Any]]:
-    """The arrays of a model with the path each is known by; a `Param` goes under its slot's path."""
-    found = []
-    for path, value, _ in walk(model):
-        if eqx.is_array(value):
-            found.append((path.removesuffix(".raw"), value))
-    return found
+def paths(model: Model) -> Model:
+    """A tree like `model` in which every leaf is its own dotted path; a `Param` goes under its slot's path."""
+    keys, shape = jax.tree_util.tree_flatten_with_path(model)
+    named: Model = jax.tree.unflatten(shape, [_dotted(model, key) for key, _ in keys])
+    return named
+
+
+def _dotted(node: Any, key: tuple[Any, ...]) -> str:
+    steps: list[str] = []
+    names: tuple[str, ...] | None = None
+    for entry in key:
+        step = str(getattr(entry, "name", getattr(entry, "idx", getattr(entry, "key", entry))))
+        if step == "blocks" and hasattr(node, "names"):
+            names, node = node.names, node.blocks
+            continue
+        steps.append(names[int(step)] if names is not None else step)
+        names = None
+        node = getattr(node, step) if hasattr(entry, "name") else node[getattr(entry, "idx", getattr(entry, "key", 0))]
+    return ".".join(steps).removesuffix(".raw")
 
 
 def get(model: Any, path: str) -> Any:

@@ -39,12 +39,19 @@ def settle(y: Audio, latency: float) -> Audio:
 
 
 def render(
-    block: AbstractBlock, x: Any, sample_rate: int, *, key: RandomKey | int | None = None, chunk: int = CHUNK
+    block: AbstractBlock,
+    x: Any,
+    sample_rate: int,
+    *,
+    key: RandomKey | int | None = None,
+    start: int = 0,
+    chunk: int = CHUNK,
 ) -> Any:
     """What `block` makes of a whole recording, as long as the recording and not later than it.
 
     `x` is (channels, samples) or (samples,), NumPy or JAX, and the result has its shape. The latency is
-    removed, the tail that it pushed past the end is flushed. `key` chooses the take of everything random.
+    removed, the tail that it pushed past the end is flushed. `key` chooses the take of everything random, and
+    `start` says at which sample of the clock `x` begins.
     Memory is constant beyond the audio: `chunk` samples are rendered a call. Raises ValueError when `x` is
     empty or not audio-shaped.
     """
@@ -54,7 +61,7 @@ def render(
     channels, count = audio.shape
     latency = block.latency(sample_rate)
     whole, _ = lead(latency)
-    clock, state = Clock.zero(sample_rate, key), block.init_state(channels, sample_rate)
+    clock, state = Clock.zero(sample_rate, key).after(start), block.init_state(channels, sample_rate)
     if isinstance(audio, jax.core.Tracer):
         padded = jnp.pad(audio, ((0, 0), (0, whole)))
         y = settle(block(padded, state, clock)[0], latency)

@@ -82,7 +82,7 @@ def save(model: Any, folder: str | Path) -> Path:
     folder = Path(folder)
     writer = _Writer()
     description = writer.describe(model, "model")
-    weights = pack({name: np.ascontiguousarray(array) for name, array in writer.arrays.items()})
+    weights = pack({name: np.asarray(array, order="C") for name, array in writer.arrays.items()})
     file = f"model-{hashlib.sha256(weights).hexdigest()[:16]}.safetensors"
     shapes = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in writer.arrays.items()}
     text = {"format": "ddspfx", "version": VERSION, "weights": file, "arrays": shapes, "model": description}
@@ -173,7 +173,7 @@ def _build(node: Any, arrays: dict[str, np.ndarray], own: dict[str, type]) -> An
     if "range" in node:
         return Range(*node["range"])
     if "tuple" in node or "list" in node:
-        built = [_build(value, arrays, own) for value in node.get("tuple", node.get("list"))]
+        built = [_build(value, arrays, own) for value in node["tuple" if "tuple" in node else "list"]]
         return tuple(built) if "tuple" in node else built
     if "dict" in node:
         return {key: _build(value, arrays, own) for key, value in node["dict"].items()}
@@ -182,7 +182,7 @@ def _build(node: Any, arrays: dict[str, np.ndarray], own: dict[str, type]) -> An
     if not set(node["fields"]) <= names:
         extra = ", ".join(sorted(set(node["fields"]) - names))
         raise ValueError(f"{node['class']} has no {extra}: the model was saved by another version of ddspfx")
-    module = object.__new__(kind)
+    module: Any = object.__new__(kind)
     for name, value in node["fields"].items():
         object.__setattr__(module, name, _build(value, arrays, own))
     return module

@@ -29,14 +29,15 @@ class VariableDelay(AbstractBlock):
     "lagrange5", "lagrange7" (2, 4, 6, 8 taps) or "sinc" (32 taps).
 
     An interpolator looks half its taps ahead. What `shortest` does not cover of that is added as whole
-    samples of latency, so that even a delay of zero is allowed; the source is read that much earlier.
+    samples of latency, so that even a delay of zero, or a negative one, is allowed; the source is read that much
+    earlier.
     Memory: `longest` and the taps. Source of the interpolators: Laakso et al. (1996), "Splitting the unit delay".
     """
 
     shortest: float = eqx.field(static=True)
     longest: float = eqx.field(static=True)
     interpolation: str = eqx.field(static=True)
-    delay: SlotLike = param(0.0, HOUR, "s")
+    delay: SlotLike = param(-HOUR, HOUR, "s")
 
     def __init__(
         self,
@@ -45,11 +46,11 @@ class VariableDelay(AbstractBlock):
         delay: SlotLike | None = None,
         interpolation: str = "lagrange3",
     ):
-        if not 0 <= shortest < longest <= HOUR:
-            raise ValueError(f"shortest is {shortest} and longest {longest} s, but must be 0 <= shortest < longest")
+        if not -HOUR <= shortest < longest <= HOUR:
+            raise ValueError(f"shortest is {shortest} and longest {longest} s, but shortest must be the smaller, both within an hour")
         kernel(interpolation)
         self.shortest, self.longest, self.interpolation = float(shortest), float(longest), interpolation
-        given = min(longest, shortest + 0.01) if delay is None else delay
+        given = min(longest, 0.0 if shortest < 0 else shortest + 0.01) if delay is None else delay
         self.delay = fill(given, self.ranges["delay"])
 
     @property

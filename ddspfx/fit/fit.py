@@ -1,0 +1,138 @@
+"""`fit`: a model and recordings in, a fitted model with its story out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import optax
+
+from ddspfx.block import AbstractBlock
+from ddspfx.data.pair import Pair
+from ddspfx.fit.batch import fitting, spans
+from ddspfx.fit.judge import error_to_signal
+from ddspfx.fit.latents import Latents, stack, unstack
+from ddspfx.fit.noise import with_noise_of
+from ddspfx.fit.progress import Progress, Silent
+from ddspfx.fit.run import Run
+from ddspfx.fit.settings import Settings
+from ddspfx.fit.takes import Take, centred, check_alike, delay_path, line_of, prepare
+from ddspfx.fit.trainer import Trainer, explored
+from ddspfx.listing import get
+from ddspfx.losses.combine import combine
+from ddspfx.types import Audio, RandomKey, Scalar
+
+Made = AbstractBlock | Callable[[RandomKey], AbstractBlock]
+
+
+def fit(
+    model: Made,
+    pairs: Pair | Sequence[Pair] | Sequence[Take],
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    settings: Settings | None = None,
+    loss: Callable[[Audio, Audio], Scalar] | None = None,
+    optimiser: optax.GradientTransformation | None = None,
+    latents: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Run:
+    """Fits a model to recordings, together with what the device did to time.
+
+    `model` is a block, or a function of a key that makes one (several random starts need the function).
+    `pairs` are aligned, and tracked when the model has a `VariableDelay`; prepared takes are used as they are.
+    `latents` gives, by slot path, what belongs to each recording (a `Trajectory`, or a list of them); left out,
+    the tracked delay goes to the model's first delay line. `changes` are settings by name (`passes=100`,
+    `freeze=["tone.*"]`): see `Settings`. `loss` takes (signals, samples) of prediction and target and replaces
+    the one named in the settings; `optimiser` is any optax one, its learning rate its own.
+
+    With `out` the fit writes checkpoints there and, at the end, the run; `resume` goes on from the checkpoint and
+    ends with the same numbers. Raises ValueError for pairs, paths and settings that do not fit together, and
+    FloatingPointError when the loss stays NaN.
+    """
+    progress = progress or Silent()
+    settings = (settings or Settings()).with_changes(**changes)
+    models = _made(model, settings)
+    takes, bound = _takes(models[0], pairs, settings, latents, progress)
+    parts = spans(takes, settings.validation)
+    settings = fitting(settings, parts[0])
+    folder = None if out is None else Path(out)
+    chosen = loss or combine(settings.loss, takes[0].sample_rate)
+
+    def trainer(model: AbstractBlock) -> Trainer:
+        return Trainer(model, bound, takes, parts, settings, chosen, progress, optimiser, folder)
+
+    start = models[0] if len(models) == 1 else explored(models, trainer, progress)
+    work = trainer(start)
+    best = work.run(resume)
+    fitted: AbstractBlock = best.model
+    if settings.match_noise:
+        fitted = with_noise_of(fitted, best.latents, takes, parts[0])
+    run = _run(fitted, best.latents, takes, parts, settings, work.history)
+    if folder is not None:
+        run.save(folder)
+    return run
+
+
+def _made(model: Made, settings: Settings) -> list[AbstractBlock]:
+    if isinstance(model, AbstractBlock):
+        if settings.starts > 1:
+            raise ValueError(f"starts is {settings.starts}, but the model is one block: give a function of a key")
+        return [model]
+    keys = jax.random.split(jax.random.key(settings.seed), settings.starts)
+    return [model(key) for key in keys]
+
+
+def _takes(
+    model: AbstractBlock, pairs: Any, settings: Settings, latents: Mapping[str, Any] | None, progress: Progress
+) -> tuple[list[Take], Latents]:
+    """The takes ready for the model, and its latents stacked."""
+    path = delay_path(model) if settings.time != "none" and latents is None else None
+    given = [pairs] if isinstance(pairs, Pair | Take) else list(pairs)
+    takes = [
+        pair if isinstance(pair, Take) else prepare(pair, tracked=path is not None, say=progress.say) for pair in given
+    ]
+    check_alike(takes)
+    if latents is not None:
+        rows = {p: list(node) if isinstance(node, list | tuple) else [node] * len(takes) for p, node in latents.items()}
+        for p, nodes in rows.items():
+            get(model, p)
+            if len(nodes) != len(takes):
+                raise ValueError(f"latents[{p!r}] has {len(nodes)} entries, but there are {len(takes)} recordings")
+        return takes, {p: stack(nodes) for p, nodes in rows.items()}
+    if path is None or any(take.trajectory is None for take in takes):
+        return takes, {}
+    takes = [centred(take, line_of(model, path)) for take in takes]
+    return takes, {path: stack([take.trajectory for take in takes])}
+
+
+def _run(
+    model: AbstractBlock,
+    latents: Latents,
+    takes: Sequence[Take],
+    parts: tuple[list[tuple[int, int]], list[tuple[int, int]]],
+    settings: Settings,
+    history: list[dict[str, float]],
+) -> Run:
+    training, later = parts
+    figures: dict[str, Any] = {"esr_training": error_to_signal(model, latents, takes, training)}
+    if settings.validation > 0:
+        figures["esr_validation"] = error_to_signal(model, latents, takes, later)
+    figures["parameters"] = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array)))
+    rate = takes[0].sample_rate
+    recordings = [
+        {
+            "name": take.name,
+            "latency_s": float(take.alignment.latency),
+            "speed": float(take.alignment.speed),
+            "polarity": int(take.alignment.polarity),
+            "trained_s": [edge / rate for edge in part],
+            "validated_s": [edge / rate for edge in late],
+            "controls": dict(take.controls),
+        }
+        for take, part, late in zip(takes, training, later, strict=True)
+    ]
+    rows = {path: [unstack(latents, place)[path] for place in range(len(takes))] for path in latents}
+    return Run(model, rate, settings, rows, recordings, history, figures)

@@ -1,0 +1,148 @@
+"""One step of the fit: a segment forward, its loss backward, the parameters moved; the state carried on."""
+
+from collections.abc import Callable
+from fnmatch import fnmatch
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+
+from ddspfx.block import AbstractBlock, quiet
+from ddspfx.clock import Clock
+from ddspfx.fit.batch import Material, Sequences
+from ddspfx.fit.latents import Latents, bind, unstack
+from ddspfx.fit.settings import Settings
+from ddspfx.listing import paths
+from ddspfx.types import Audio, Scalar
+
+LATENT_RATE = 1e-5
+"""Of a trajectory's knots, relative to the learning rate: seconds are large units for them."""
+
+
+class Learner(eqx.Module):
+    """Everything that a step changes."""
+
+    model: Any
+    latents: Any
+    optimiser: Any
+
+
+def multipliers(model: Any, latents: Latents, settings: Settings) -> tuple[Any, Any]:
+    """The learning rate of each leaf as a factor: by path patterns, 0 where frozen. ValueError for idle patterns."""
+    names = eqx.filter(paths(model), jax.tree.map(eqx.is_inexact_array, model))
+    frozen = [*settings.freeze, *(f"{path}.*" for path in settings.solve)]
+    known = [name for name in jax.tree.leaves(names) if isinstance(name, str)] + list(latents)
+    for pattern in [*settings.freeze, *settings.rates]:
+        if not any(fnmatch(name, pattern) for name in known):
+            raise ValueError(f"no parameter matches {pattern!r}: there are {', '.join(known[:12])}")
+
+    def factor(path: str, base: float = 1.0) -> float:
+        if any(fnmatch(path, pattern) for pattern in frozen):
+            return 0.0
+        return base * next((rate for pattern, rate in settings.rates.items() if fnmatch(path, pattern)), 1.0)
+
+    own = jax.tree.map(factor, names)
+    time = 0.0 if settings.time != "joint" else LATENT_RATE
+    theirs = {
+        path: jax.tree.map(lambda leaf, p=path: factor(p, time), eqx.filter(node, eqx.is_inexact_array))
+        for path, node in latents.items()
+    }
+    return own, theirs
+
+
+def default_optimiser(settings: Settings) -> optax.GradientTransformation:
+    """Adam on clipped gradients; the learning rate and its schedule are applied outside."""
+    return optax.chain(optax.clip_by_global_norm(settings.clip), optax.scale_by_adam(), optax.scale(-1.0))
+
+
+class Steps:
+    """The compiled programs of one fit: settle the state, and step."""
+
+    def __init__(
+        self,
+        model: AbstractBlock,
+        latents: Latents,
+        material: Material,
+        knobs: dict[str, Any],
+        settings: Settings,
+        loss: Callable[[Audio, Audio], Scalar],
+        optimiser: optax.GradientTransformation,
+        starts: int = 1,
+    ):
+        self.material, self.knobs, self.settings, self.loss = material, knobs, settings, loss
+        self.optimiser, self.starts = optimiser, starts
+        self.factors = multipliers(model, latents, settings)
+        over, shared = eqx.if_array(0), None
+        settle, step = self._settle, self._step
+        if starts > 1:
+            settle = eqx.filter_vmap(settle, in_axes=(over, over, shared))
+            step = eqx.filter_vmap(step, in_axes=(over, over, shared, shared, shared))
+        self.settle, self.step = eqx.filter_jit(settle), eqx.filter_jit(step)
+
+    def begin(self, model: AbstractBlock, latents: Latents) -> Learner:
+        """The learner before its first step."""
+        trainable = eqx.filter((model, latents), eqx.is_inexact_array)
+        return Learner(model, latents, self.optimiser.init(trainable))
+
+    def _play(
+        self, model: Any, latents: Latents, sequences: Sequences, x: Any, states: Any, clocks: Clock
+    ) -> tuple[Audio, Any]:
+        def one(recording: Any, x: Audio, state: Any, clock: Clock) -> tuple[Audio, Any]:
+            knobs = {name: column[recording] for name, column in self.knobs.items()}
+            return quiet(bind(model, unstack(latents, recording), knobs))(x, state, clock)
+
+        played: tuple[Audio, Any] = jax.vmap(one)(sequences.recording, x, states, clocks)
+        return played
+
+    def _clocks(self, sequences: Sequences, offset: Any) -> Clock:
+        zero = Clock.zero(self.material.sample_rate)
+        clocks: Clock = jax.vmap(lambda start: zero.after(start + offset))(sequences.start)
+        return clocks
+
+    def _cut(self, which: Any, sequences: Sequences, offset: Any, count: int) -> Any:
+        return jax.vmap(lambda r, s: self.material.cut(which, r, s + offset, count))(
+            sequences.recording, sequences.start
+        )
+
+    def _settle(self, learner: Learner, states: Any, sequences: Sequences) -> Any:
+        count = self.settings.warm_up
+        if not count:
+            return states
+        x = self._cut(self.material.dry, sequences, -count, count)
+        return self._play(learner.model, learner.latents, sequences, x, states, self._clocks(sequences, -count))[1]
+
+    def _step(self, learner: Learner, states: Any, sequences: Sequences, offset: Any, rate: Any) -> Any:
+        count = self.settings.segment
+        x, wet = (self._cut(a, sequences, offset, count) for a in (self.material.dry, self.material.wet))
+        clocks = self._clocks(sequences, offset)
+
+        def cost(both: Any) -> tuple[Scalar, Any]:
+            y, after = self._play(*both, sequences, x, states, clocks)
+            return self.loss(y.reshape(-1, count), wet.reshape(-1, count)), after
+
+        both = (learner.model, learner.latents)
+        (loss, after), slope = eqx.filter_value_and_grad(cost, has_aux=True)(both)
+        trainable = eqx.filter(both, eqx.is_inexact_array)
+        slope = jax.tree.map(lambda g, factor: g * (factor > 0), slope, self.factors)
+        moves, state = self.optimiser.update(slope, learner.optimiser, trainable)
+        moves = jax.tree.map(lambda move, factor: rate * factor * move, moves, self.factors)
+        model, latents = eqx.apply_updates(both, moves)
+        return Learner(model, latents, state), after, loss
+
+    def states(self, model: AbstractBlock, channels: int) -> Any:
+        """Silent states for every sequence (and every start)."""
+        one = model.init_state(channels, self.material.sample_rate)
+        lead = (self.settings.sequences,) if self.starts == 1 else (self.starts, self.settings.sequences)
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, lead + jnp.shape(leaf)), one)
+
+    def run(self, learner: Learner, model: AbstractBlock, sequences: Sequences, rate: float) -> tuple[Learner, Any]:
+        """One pass: every sequence from its start, segment by segment. The mean loss, not yet waited for."""
+        states = self.settle(learner, self.states(model, self.material.dry.shape[1]), sequences)
+        losses = []
+        for chunk in range(self.settings.chunks):
+            offset = jnp.int32(chunk * self.settings.segment)
+            learner, states, loss = self.step(learner, states, sequences, offset, jnp.asarray(rate, float))
+            losses.append(loss)
+        return learner, jnp.mean(jnp.stack(losses), axis=0)

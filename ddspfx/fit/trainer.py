@@ -1,0 +1,199 @@
+"""The loop: passes through the training part, validations, refinements, and the checkpoint between them."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+import optax
+
+from ddspfx.block import AbstractBlock
+from ddspfx.fit import checkpoint
+from ddspfx.fit.batch import Material, draw
+from ddspfx.fit.judge import error_to_signal
+from ddspfx.fit.latents import Latents, knob_columns
+from ddspfx.fit.progress import Progress
+from ddspfx.fit.refine import refined
+from ddspfx.fit.settings import Settings
+from ddspfx.fit.solve import solved
+from ddspfx.fit.step import Learner, Steps, default_optimiser
+from ddspfx.fit.takes import Take
+from ddspfx.types import Audio, Scalar
+
+RETRIES = 8
+"""Times that a fit which met NaN starts again from its best, each time at half the learning rate."""
+EXPLORED = 0.2
+"""Share of the passes that several random starts run side by side before the best goes on alone."""
+FILE = "checkpoint.safetensors"
+
+
+class Best(eqx.Module):
+    """The best model so far, with the latents it was judged with."""
+
+    model: Any
+    latents: Any
+
+
+class Trainer:
+    """Fits one model to prepared takes; `run` takes it from the first pass, or from its checkpoint, to the last."""
+
+    def __init__(
+        self,
+        model: AbstractBlock,
+        latents: Latents,
+        takes: Sequence[Take],
+        parts: tuple[list[tuple[int, int]], list[tuple[int, int]]],
+        settings: Settings,
+        loss: Callable[[Audio, Audio], Scalar],
+        progress: Progress,
+        optimiser: optax.GradientTransformation | None = None,
+        folder: Path | None = None,
+    ):
+        self.takes, self.settings, self.progress, self.folder = takes, settings, progress, folder
+        self.training, self.later = parts
+        rate = takes[0].sample_rate
+        late = model.latency(rate)
+        reach = settings.segment * settings.chunks + int(np.ceil(late)) + 1
+        material = Material.of(takes, late, settings.warm_up, reach)
+        knobs = knob_columns(model, [take.controls for take in takes])
+        self.own = optimiser is None
+        self.steps = Steps(model, latents, material, knobs, settings, loss, optimiser or default_optimiser(settings))
+        self.learner = self.steps.begin(model, latents)
+        self.best = Best(model, latents)
+        self.notes: dict[str, Any] = {"pass": 0, "scale": 1.0, "esr": None, "waited": 0, "retries": 0, "elapsed": 0.0}
+        self.history: list[dict[str, float]] = []
+
+    def run(self, resume: bool = False) -> Best:
+        """All passes that are left; the best model and latents."""
+        if resume and self.folder is not None and (self.folder / FILE).is_file():
+            self._restore()
+        elif self.notes["pass"] == 0:
+            self._improve()
+            self._validate(float("nan"))
+        began = time.monotonic() - self.notes["elapsed"]
+        while self.notes["pass"] < self.settings.passes and not self._tired():
+            self._pass()
+            self.notes["elapsed"] = time.monotonic() - began
+            if self.settings.minutes is not None and self.notes["elapsed"] > 60 * self.settings.minutes:
+                self.progress.say(f"the {self.settings.minutes:g} minutes are over after pass {self.notes['pass']}")
+                break
+        self._last_look()
+        return self.best
+
+    def _rate(self) -> float:
+        done = self.notes["pass"] / self.settings.passes
+        share = self.settings.final_rate + (1 - self.settings.final_rate) * (1 + np.cos(np.pi * done)) / 2
+        return float(self.notes["scale"] * (self.settings.learning_rate * share if self.own else 1.0))
+
+    def _pass(self) -> None:
+        sequences = draw(self.training, self.settings, self.notes["pass"])
+        learner, loss = self.steps.run(self.learner, self.learner.model, sequences, self._rate())
+        loss = float(loss)
+        if not np.isfinite(loss):
+            return self._recover()
+        self.learner = learner
+        self.notes["pass"] += 1
+        if self.notes["pass"] % self.settings.refine_every == 0:
+            self._improve()
+        if self.notes["pass"] % self.settings.validate_every == 0:
+            self._validate(loss)
+            self._write()
+        share = self.notes["pass"] / self.settings.passes
+        left = self.notes["elapsed"] * (1 / share - 1)
+        self.progress.step(share, loss, self.notes["esr"] or float("nan"), left)
+
+    def _recover(self) -> None:
+        self.notes["retries"] += 1
+        if self.notes["retries"] > RETRIES:
+            raise FloatingPointError(
+                f"the loss was not finite {RETRIES + 1} times: lower learning_rate, or look for NaN in the pairs"
+            )
+        self.notes["scale"] *= 0.5
+        self.learner = self.steps.begin(self.best.model, self.best.latents)
+        self.progress.say(
+            f"pass {self.notes['pass']}: the loss was not finite; back to the best model, learning rate halved"
+        )
+        self.notes["pass"] += 1
+
+    def _improve(self) -> None:
+        """What needs no gradient steps: the tracked delay against the model, then FIR taps, in closed form."""
+        model, latents, optimiser = self.learner.model, self.learner.latents, self.learner.optimiser
+        for path in self.settings.solve:
+            model = solved(model, path, latents, self.takes, self.training)
+        if self.settings.time == "joint" and latents:
+            latents = refined(model, latents, self.takes)
+            for path in self.settings.solve:
+                model = solved(model, path, latents, self.takes, self.training)
+        self.learner = Learner(model, latents, optimiser)
+
+    def _validate(self, loss: float) -> None:
+        parts = self.later if self.settings.validation > 0 else self.training
+        esr = error_to_signal(self.learner.model, self.learner.latents, self.takes, parts)
+        self.history.append(
+            {"pass": self.notes["pass"], "loss": loss, "esr": esr, "seconds": round(self.notes["elapsed"], 1)}
+        )
+        if self.notes["esr"] is None or esr < self.notes["esr"]:
+            gain = self.notes["esr"] is None or esr < 0.995 * self.notes["esr"]
+            self.notes["esr"], self.best = esr, Best(self.learner.model, self.learner.latents)
+            self.notes["waited"] = 0 if gain else self.notes["waited"] + 1
+        else:
+            self.notes["waited"] += 1
+        if self.notes["waited"] and self.notes["waited"] % self.settings.patience == 0:
+            self.notes["scale"] *= 0.3
+
+    def _tired(self) -> bool:
+        return bool(self.notes["waited"] >= 2 * self.settings.patience)
+
+    def _last_look(self) -> None:
+        if self.history and self.history[-1]["pass"] != self.notes["pass"]:
+            self._validate(float("nan"))
+        self._write()
+
+    def _write(self) -> None:
+        if self.folder is not None:
+            notes = {**self.notes, "history": self.history, "settings": self.settings.model_dump()}
+            checkpoint.write(self.folder / FILE, (self.learner, self.best), notes)
+
+    def _restore(self) -> None:
+        assert self.folder is not None
+        path = self.folder / FILE
+        (self.learner, self.best), notes = checkpoint.read(path, (self.learner, self.best))
+        old = notes.pop("settings")
+        new = self.settings.model_dump()
+        changed = sorted(name for name in new if old.get(name) != new[name] and name not in ("minutes", "passes"))
+        if changed:
+            raise ValueError(f"{path} was made with another {', '.join(changed)}: resume with the same settings")
+        self.history = notes.pop("history")
+        self.notes = notes
+        self.progress.say(f"resumed after pass {notes['pass']} of {self.settings.passes}")
+
+
+def explored(
+    models: Sequence[AbstractBlock], trainer: Callable[[AbstractBlock], Trainer], progress: Progress
+) -> AbstractBlock:
+    """The best of several starts after a share of the passes, all of them run in one compiled program."""
+    first = trainer(models[0])
+    settings, steps = first.settings, first.steps
+    many = Steps(
+        models[0],
+        first.learner.latents,
+        steps.material,
+        steps.knobs,
+        settings,
+        steps.loss,
+        steps.optimiser,
+        len(models),
+    )
+    rows = [steps.begin(model, first.learner.latents) for model in models]
+    learner = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0], *rows)
+    for number in range(max(1, round(EXPLORED * settings.passes))):
+        learner, _ = many.run(learner, models[0], draw(first.training, settings, number), settings.learning_rate)
+    singles = [jax.tree.map(lambda a, i=i: a[i] if eqx.is_array(a) else a, learner.model) for i in range(len(models))]
+    scores = [error_to_signal(m, first.learner.latents, first.takes, first.later) for m in singles]
+    chosen = int(np.argmin(scores))
+    progress.say(f"of {len(models)} starts the {chosen + 1}. goes on: ESR {', '.join(f'{s:.4f}' for s in scores)}")
+    best: AbstractBlock = singles[chosen]
+    return best
