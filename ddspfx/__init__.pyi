@@ -35,5 +35,6 @@ from .source.clicks import Clicks
 from .source.lfo import LFO
 from .source.noise import Noise
 from .source.trajectory import Trajectory
+from .source.wander import Wander
 from .storage import load, save
 from .stream import Stream
