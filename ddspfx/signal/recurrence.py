@@ -1,5 +1,6 @@
 """Linear recurrences s' = s + E s + B x, y = C s + D x: one kernel for constant matrices, one for moving ones."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -10,8 +11,8 @@ from ddspfx.types import Audio
 
 BLOCK = 32
 """Samples a block for one section: fastest of 16 to 128 on two CPU cores."""
-_GROUP = 16
-"""Blocks that are joined at each level of the recursion over block states."""
+_GROUP = 32
+"""Blocks whose states are found by one product; from group to group a loop goes on."""
 _PRECISION = jax.lax.Precision.HIGHEST
 """Full float32 products: the default of some accelerators keeps ten bits."""
 
@@ -29,13 +30,23 @@ class StateSpace(NamedTuple):
 
 
 def powers(E: Float[Array, "n n"], count: int) -> Float[Array, "count_and_1 n n"]:
-    """E_m = (I + E)^m - I for m = 0 to `count`, by doubling: E_{a+b} = E_a + E_b + E_a E_b."""
-    found = jnp.stack([jnp.zeros_like(E), E])
-    while found.shape[0] <= count:
-        last = found[-1]
-        more = found[1:] + last + jnp.matmul(found[1:], last, precision=_PRECISION)
-        found = jnp.concatenate([found, more])
-    return found[: count + 1]
+    """E_m = (I + E)^m - I for m = 0 to `count`, by E_{a+b} = E_a + E_b + E_a E_b.
+
+    In steps of one to the root of `count`, then in steps of that root.
+    """
+    root = math.isqrt(count) + 1
+    small = _climb(jnp.zeros_like(E), E, root + 1)
+    large = _climb(small[:root], small[root], count // root + 1)
+    return large.reshape(-1, *E.shape)[: count + 1]
+
+
+def _climb(F: Float[Array, "... n n"], S: Float[Array, "n n"], count: int) -> Float[Array, "count ... n n"]:
+    """F, F + S + F S, and so on, `count` of them: a loop, since unrolled it takes seconds to compile."""
+
+    def step(F: Array, _: None) -> tuple[Array, Array]:
+        return F + S + jnp.matmul(F, S, precision=_PRECISION), F
+
+    return jax.lax.scan(step, F, None, count)[1]
 
 
 def _response(P: Float[Array, "m n n"], B: Float[Array, "n *inputs"]) -> Float[Array, "m n *inputs"]:
@@ -51,21 +62,30 @@ def _lower(h: Float[Array, "length *rest"]) -> Float[Array, "length length *rest
     return jnp.where((lag >= 0).reshape(lag.shape + (1,) * (h.ndim - 1)), rows, 0)
 
 
+def _walk(u: Float[Array, "blocks n"], E: Float[Array, "n n"], start: Float[Array, " n"]) -> Float[Array, "blocks n"]:
+    """The states s_0 = start, s_{i+1} = (I + E) s_i + u_i, without the last one."""
+
+    def step(s: Float[Array, " n"], now: Float[Array, " n"]) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+        return s + (E * s).sum(-1) + now, s
+
+    return jax.lax.scan(step, start, u)[1]
+
+
 def _starts(u: Float[Array, "blocks n"], E: Float[Array, "n n"], start: Float[Array, " n"]) -> Float[Array, "blocks n"]:
-    """The states s_0 = start, s_{i+1} = (I + E) s_i + u_i, without the last one, by groups of groups."""
+    """What `_walk` gives; many blocks in groups, each group one Toeplitz product, so the walk is short."""
     blocks, n = u.shape
-    if blocks == 1:
-        return start[None]
-    length = min(_GROUP, blocks)
-    groups = -(-blocks // length)
-    u = jnp.pad(u, ((0, groups * length - blocks), (0, 0))).reshape(groups, length, n)
-    P = powers(E, length)
-    ends = jnp.einsum("gib,iab->ga", u, (P + jnp.eye(n, dtype=E.dtype))[length - 1 :: -1], precision=_PRECISION)
-    heads = _starts(ends, P[length], start)
-    steps = jnp.concatenate([jnp.zeros((1, n, n), E.dtype), P[: length - 1] + jnp.eye(n, dtype=E.dtype)])
+    if blocks <= _GROUP:
+        return _walk(u, E, start)
+    groups = -(-blocks // _GROUP)
+    u = jnp.pad(u, ((0, groups * _GROUP - blocks), (0, 0))).reshape(groups, _GROUP, n)
+    P = powers(E, _GROUP)
+    reach = P[:_GROUP] + jnp.eye(n, dtype=E.dtype)
+    ends = jnp.einsum("gib,iab->ga", u, reach[::-1], precision=_PRECISION)
+    heads = _walk(ends, P[_GROUP], start)
+    steps = jnp.concatenate([jnp.zeros((1, n, n), E.dtype), reach[:-1]])
     inside = jnp.einsum("gjb,ijab->gia", u, _lower(steps), precision=_PRECISION)
-    free = heads[:, None] + jnp.einsum("gb,iab->gia", heads, P[:length], precision=_PRECISION)
-    return (inside + free).reshape(groups * length, n)[:blocks]
+    free = heads[:, None] + jnp.einsum("gb,iab->gia", heads, P[:_GROUP], precision=_PRECISION)
+    return (inside + free).reshape(groups * _GROUP, n)[:blocks]
 
 
 def _invariant(
@@ -95,7 +115,7 @@ def invariant(
     """Runs a constant system, one for all channels or (leading axis) one for each; y and the state after the end.
 
     The samples of a block are one Toeplitz product, Y = T X + O s; the states at the starts of the blocks obey
-    a recurrence of the same kind with (I + E)^block, solved the same way level by level. Exact for every split.
+    a recurrence of the same kind with (I + E)^block, solved the same way in groups. Exact for every split.
 
     Source: Barnes and Shinnaka (1980), "Block-shift invariance and block implementation of discrete-time
     filters", eqs. 5 to 8.
