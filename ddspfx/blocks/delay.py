@@ -10,9 +10,9 @@ from jaxtyping import Array, Float, Int
 
 from ddspfx.block import AbstractBlock
 from ddspfx.clock import Clock
-from ddspfx.signal.delay import moving_read
+from ddspfx.signal.delay import moving_read, still_read
 from ddspfx.signal.interpolation import kernel
-from ddspfx.slot import Range, SlotLike, fill, param, read
+from ddspfx.slot import AbstractSource, Range, SlotLike, fill, param, read
 from ddspfx.source.trajectory import Trajectory
 from ddspfx.types import Audio, State
 
@@ -47,7 +47,9 @@ class VariableDelay(AbstractBlock):
         interpolation: str = "lagrange3",
     ):
         if not -HOUR <= shortest < longest <= HOUR:
-            raise ValueError(f"shortest is {shortest} and longest {longest} s, but shortest must be the smaller, both within an hour")
+            raise ValueError(
+                f"shortest is {shortest} and longest {longest} s, but shortest must be the smaller, both within an hour"
+            )
         kernel(interpolation)
         self.shortest, self.longest, self.interpolation = float(shortest), float(longest), interpolation
         given = min(longest, 0.0 if shortest < 0 else shortest + 0.01) if delay is None else delay
@@ -77,27 +79,81 @@ class VariableDelay(AbstractBlock):
     def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
         late, memory = self._reach(clock.sample_rate)
         line = jnp.concatenate([state.astype(x.dtype), x], axis=1)
-        whole, fraction = self._lag(x, clock.after(-late))
-        index = jnp.arange(x.shape[1]) + memory - late - whole
-        y = moving_read(line, index, fraction, kernel(self.interpolation))
+        whole, fraction = held_lag(self.delay, x, clock.after(-late), self.shortest, self.longest)
+        y = played(line, memory - late - whole, fraction, self.interpolation, x.shape[1])
         return y, line[:, x.shape[1] :]
-
-    def _lag(self, x: Audio, clock: Clock) -> tuple[Int[Array, "..."], Float[Array, "..."]]:
-        """The delay of each sample as whole samples and a fraction, both (1 or channels, count)."""
-        base, rest = lag(self.delay, x, clock)
-        low, high = (jnp.asarray(s * clock.sample_rate, rest.dtype) for s in (self.shortest, self.longest))
-        start = base.astype(rest.dtype)
-        # Held in the line by value only: the slope passes, so that a fit can come back.
-        rest = rest + lax.stop_gradient(jnp.clip(rest, low - start, high - start) - rest)
-        rest = jnp.broadcast_to(rest, (rest.shape[0] if rest.ndim else 1, x.shape[1]))
-        whole = jnp.floor(rest)
-        return base + whole.astype(jnp.int32), rest - whole
 
     @classmethod
     def examples(cls) -> tuple["VariableDelay", ...]:
         wander = Trajectory(131, 1e-4 * jnp.sin(jnp.arange(20.0)), 44_100)
-        orders = ("linear", "lagrange5", "lagrange7", "sinc")
-        return (cls(), cls(0.0, 0.01, wander), *(cls(0.0, 0.001, 0.0004, order) for order in orders))
+        return (cls(), cls(0.0, 0.01, wander, "linear"), cls(0.0, 0.001, 0.0004, "sinc"))
+
+
+class FixedDelay(AbstractBlock):
+    """y(t) = x(t - delay), a delay in seconds that stands still, whole or fractional, and can be trained.
+
+    `longest` (seconds) is what the line remembers and bounds the slot. The delay is a number, one a channel,
+    or a knob; a source is refused (ValueError), `VariableDelay` takes those. The interpolator is Lagrange's
+    of third order (Laakso et al., 1996), which looks one sample ahead: that is the block's latency.
+    """
+
+    longest: float = eqx.field(static=True)
+    delay: SlotLike = param(0.0, HOUR, "s")
+
+    def __init__(self, delay: SlotLike = 0.01, longest: float = 1.0):
+        if not 0 < longest <= HOUR:
+            raise ValueError(f"longest is {longest} s, but must be above 0 and at most {HOUR:g} s")
+        if isinstance(delay, AbstractSource):
+            raise ValueError(f"delay is a {type(delay).__name__}, but must be a number or a knob: use VariableDelay")
+        self.longest = float(longest)
+        self.delay = fill(delay, self.ranges["delay"])
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """The slot's range, which is this line's own."""
+        return {"delay": Range(0.0, self.longest, "s")}
+
+    def init_state(self, channels: int, sample_rate: int) -> State:
+        return jnp.zeros((channels, math.ceil(self.longest * sample_rate) + 4))
+
+    def latency(self, sample_rate: int) -> float:
+        return 1.0
+
+    def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
+        line = jnp.concatenate([state.astype(x.dtype), x], axis=1)
+        whole, fraction = held_lag(self.delay, x, clock.after(-1), 0.0, self.longest)
+        y = played(line, state.shape[1] - 1 - whole, fraction, "lagrange3", x.shape[1])
+        return y, line[:, x.shape[1] :]
+
+    @classmethod
+    def examples(cls) -> tuple["FixedDelay", ...]:
+        return (cls(0.00123, 0.002),)
+
+
+def played(
+    line: Audio, start: Int[Array, "..."], fraction: Float[Array, "..."], interpolation: str, count: int
+) -> Audio:
+    """The line read back from `start`, the place of the first sample: in one piece where the delay stands still."""
+    taps = kernel(interpolation)
+    if fraction.shape[1] == 1:
+        return still_read(line, start, fraction, taps, count)
+    return moving_read(line, start + jnp.arange(count), fraction, taps)
+
+
+def held_lag(
+    slot: Any, x: Audio, clock: Clock, shortest: float, longest: float, less: float = 0.0
+) -> tuple[Int[Array, "..."], Float[Array, "..."]]:
+    """The delay as whole samples and a fraction, both (1 or channels, 1 or count), held within the line.
+
+    Held by value only: the slope passes, so that a fit can come back from outside. `less` samples of it are
+    served by somebody else.
+    """
+    base, rest = lag(slot, x, clock)
+    rest = jnp.atleast_2d(rest)
+    low, high = (jnp.asarray(s * clock.sample_rate, rest.dtype) - base for s in (shortest, longest))
+    rest = rest + lax.stop_gradient(jnp.clip(rest, low, high) - rest) - less
+    whole = jnp.floor(rest)
+    return base + whole.astype(jnp.int32), rest - whole
 
 
 def lag(slot: Any, x: Audio, clock: Clock) -> tuple[Int[Array, ""], Float[Array, "..."]]:

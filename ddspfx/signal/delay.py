@@ -1,13 +1,15 @@
 """Delays: a fixed one with its memory as state, and a line read at a moving place."""
 
 import math
-from collections.abc import Iterable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float, Int
 
 from ddspfx.signal.interpolation import Kernel
+from ddspfx.signal.windows import cut
 from ddspfx.types import Audio
 
 
@@ -61,13 +63,27 @@ def moving_read(line: Audio, index: Int[Array, "..."], fraction: Float[Array, ".
     `index` and `fraction` are (channels or 1, count). Memory is taps times the piece; the slope reaches the
     line and the fraction. The index must leave room for the taps on both sides; it is clamped otherwise.
     """
-    first = jnp.clip(index - kernel.shape[0] // 2, 0, line.shape[1] - kernel.shape[0])
-    taps = kernel_taps(kernel, fraction)
-    if first.shape[0] == 1:
-        rows = (line[:, first[0] + k] for k in range(kernel.shape[0]))
-    else:
-        rows = (jnp.take_along_axis(line, first + k, axis=1) for k in range(kernel.shape[0]))
-    return _added(tap * row for tap, row in zip(taps, rows, strict=True))
+    taps = kernel.shape[0]
+    first = jnp.clip(index - taps // 2, 0, line.shape[1] - taps)
+    windows = cut(line, jnp.broadcast_to(first, (line.shape[0], first.shape[1])), taps)
+    # As a matrix product: XLA's reduction over a leading axis is fifty times slower on the CPU.
+    ones = jnp.ones(taps, windows.dtype)
+    return jnp.tensordot(ones, kernel_taps(kernel, fraction) * windows, 1, precision="highest")
+
+
+def still_read(
+    line: Audio, index: Int[Array, "..."], fraction: Float[Array, "..."], kernel: Kernel, count: int
+) -> Audio:
+    """The same for a place that moves on with the samples: `index` of the first, (channels or 1, 1).
+
+    Nothing is gathered, so it and its slope cost as much as an FIR of `taps`.
+    """
+    taps = kernel.shape[0]
+    first = jnp.broadcast_to(index[:, 0] - taps // 2, line.shape[:1])
+    part = jax.vmap(lambda row, start: lax.dynamic_slice(row, (start,), (count + taps - 1,)))(line, first)
+    weights = kernel_taps(kernel, fraction)
+    rows = [weights[k] * part[:, k : k + count] for k in range(taps)]
+    return sum(rows[1:], rows[0])
 
 
 def kernel_taps(kernel: Kernel, fraction: Float[Array, "..."]) -> Float[Array, "taps ..."]:
@@ -77,8 +93,3 @@ def kernel_taps(kernel: Kernel, fraction: Float[Array, "..."]) -> Float[Array, "
     for _ in range(kernel.shape[1] - 1):
         powers.append(powers[-1] * centred)
     return jnp.tensordot(jnp.asarray(kernel[::-1].copy(), centred.dtype), jnp.stack(powers), 1)
-
-
-def _added(terms: Iterable[Audio]) -> Audio:
-    first, *rest = terms
-    return sum(rest, first)

@@ -53,4 +53,4 @@ def sinc_kernel(taps: int, beta: float, powers: int) -> Kernel:
     window = np.i0(beta * np.sqrt(np.maximum(1 - (2 * distance / taps) ** 2, 0.0))) / np.i0(beta)
     series = np.polynomial.chebyshev.chebfit(nodes, (np.sinc(distance) * window).T, powers - 1)
     monomials = np.array([np.polynomial.chebyshev.cheb2poly(column) for column in series.T])
-    return monomials * 2.0 ** np.arange(powers)
+    return np.asarray(monomials * 2.0 ** np.arange(powers))
