@@ -12,7 +12,10 @@ from ddspfx.control import features, width
 from ddspfx.slot import AbstractKnob, AbstractSlot
 from ddspfx.types import RandomKey
 
-CONDITIONING = ("film", "concat")
+CONDITIONINGS = ("film", "concat")
+
+LEVEL = 18.0
+"""dB from a usual recording's RMS, -18 dBFS, to the unit RMS that a network likes."""
 
 
 def knobs(controls: Sequence[AbstractSlot]) -> tuple[AbstractSlot, ...]:
@@ -34,24 +37,29 @@ def read_controls(controls: Sequence[AbstractSlot], count: int, clock: Clock) ->
     return jnp.concatenate(rows) if rows else jnp.zeros((0, count))
 
 
-class FiLM(eqx.Module):
-    """An affine map of the features to a scale and a shift of every channel: h' = (1 + a(f)) h + b(f).
+class Conditioning(eqx.Module):
+    """How the features f of a network's controls reach one of its layers, h being what enters the activation.
 
-    Source: Perez et al. (2018), "FiLM: visual reasoning with a general conditioning layer".
+    `kind` "film": h' = (1 + A f) h + B f (Perez et al., 2018, "FiLM: visual reasoning with a general conditioning
+    layer"). `kind` "concat": h' = h + B f, which is a layer that has the features among its inputs.
     """
 
-    weight: Float[Array, "features twice_channels"]
-    bias: Float[Array, " twice_channels"]
+    shift: Float[Array, "units features"]
+    scale: Float[Array, "units features"] | None
 
-    def __init__(self, features: int, channels: int, *, key: RandomKey):
-        self.weight = uniform(key, (features, 2 * channels), max(1, features))
-        self.bias = jnp.zeros(2 * channels)
+    def __init__(self, kind: str, features: int, units: int, *, key: RandomKey):
+        if kind not in CONDITIONINGS:
+            raise ValueError(f"conditioning is {kind!r}, but must be one of {', '.join(CONDITIONINGS)}")
+        first, second = jax.random.split(key)
+        self.shift = uniform(first, (units, features), max(1, features))
+        self.scale = uniform(second, (units, features), max(1, features)) if kind == "film" else None
 
     def __call__(
-        self, h: Float[Array, "*batch samples channels"], features: Float[Array, "samples features"]
-    ) -> Float[Array, "*batch samples channels"]:
-        scale, shift = jnp.split(features @ self.weight + self.bias, 2, axis=-1)
-        return h * (1 + scale) + shift
+        self, h: Float[Array, "channels units samples"], features: Float[Array, "features samples"]
+    ) -> Float[Array, "channels units samples"]:
+        if not self.shift.size:
+            return h
+        return h * (1 if self.scale is None else 1 + self.scale @ features) + self.shift @ features
 
 
 def uniform(key: RandomKey, shape: tuple[int, ...], inputs: int) -> Array:

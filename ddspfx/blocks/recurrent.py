@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ddspfx.block import AbstractBlock
-from ddspfx.blocks.conditioning import knobs, rate_ratio, read_controls, total_width, uniform
+from ddspfx.blocks.conditioning import LEVEL, knobs, rate_ratio, read_controls, total_width, uniform
 from ddspfx.blocks.gain import amplitude
 from ddspfx.clock import Clock
 from ddspfx.control import Control, Switch
@@ -19,12 +19,8 @@ from ddspfx.signal.rnn import CELLS, GATES, fold, past_taps, recur, recur_delaye
 from ddspfx.slot import AbstractSlot, SlotLike, param, read
 from ddspfx.types import Audio, RandomKey, Scalar, State
 
-LEVEL = 18.0
-"""dB from a usual recording's RMS, -18 dBFS, to the unit RMS that a network likes."""
 MEMORIES = (1.0, 1_000.0)
 """Shortest and longest memory of the cells at the start, in samples."""
-ORDER = 3
-"""Of the interpolator through which a network reads its past at another rate."""
 
 
 class AbstractRecurrent(AbstractBlock):
@@ -55,7 +51,7 @@ class AbstractRecurrent(AbstractBlock):
         return (jnp.zeros((memory, channels, self.output.size)),) * CELLS[self.cell]
 
     def _taps(self, sample_rate: int) -> Float[np.ndarray, " memory"]:
-        return past_taps(rate_ratio(sample_rate, self.sample_rate), ORDER)
+        return past_taps(rate_ratio(sample_rate, self.sample_rate))
 
     def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
         bias, inner = self.biases()
@@ -90,11 +86,12 @@ class GRU(AbstractRecurrent):
         r = sigmoid(U_r (u, c) + b_r + R_r h),  z = sigmoid(U_z (u, c) + b_z + R_z h),
         n = tanh(U_n (u, c) + b_n + r (R_n h + b')),  h' = (1 - z) n + z h.
 
-    This is the variant of cuDNN and PyTorch; weights hold the columns r, z, n, `bias` holds b_r, b_z, b_n, b'. `hidden` cells start with
-    memories spread from 1 to 1000 samples. `level` (dB) brings the input to unit RMS and the output back; the
-    default is made for recordings at -18 dBFS RMS. `controls` are `Control`s and `Switch`es, further inputs.
-    `sample_rate` is the rate at which the network is trained; it runs at any rate from there up, and raises
-    ValueError below. Source: Cho et al. (2014); Wright, Damskägg, Välimäki (2019) for audio effects.
+    This is the variant of cuDNN and PyTorch; weights hold the columns r, z, n, and `bias` holds b_r, b_z, b_n, b'.
+    `hidden` cells start with memories spread from 1 to 1000 samples. `level` (dB) brings the input to unit RMS
+    and the output back; the default is made for recordings at -18 dBFS RMS. `controls` are `Control`s and
+    `Switch`es, further inputs. `sample_rate` is the rate at which the network is trained; it runs at any rate
+    from there up, and raises ValueError below. Source: Cho et al. (2014); for audio effects Wright, Damskägg and
+    Välimäki (2019).
     """
 
     input: Float[Array, "inputs gates_hidden"]
