@@ -129,7 +129,7 @@ class Switch(AbstractKnob):
         shares = range.share(np.array(self.values))
         return replace(self, shares=shares, slot=range)
 
-    def at(self, choice: str | int | Array) -> AbstractSlot:
+    def at(self, choice: Any) -> AbstractSlot:
         """What the slot holds at a choice, by name or by index."""
         place = self._place(choice) if isinstance(choice, str) else choice
         if self.shares is None or self.slot is None:

@@ -29,20 +29,23 @@ LARGEST_STEP = 2.0
 """Samples that a knot may move at once."""
 
 
-def refined(model: AbstractBlock, latents: Latents, takes: Sequence[Take], rounds: int = 2) -> Latents:
+def refined(
+    model: AbstractBlock, latents: Latents, takes: Sequence[Take], *, rounds: int = 2, hold_mean: bool = True
+) -> Latents:
     """The latents with every trajectory moved towards the least residual, as long as the residual falls.
 
     A delay that grows by a little e(t) makes the output y(t - e(t)), so the Jacobian is -y'(t) B_k(t) with B_k
     the spline's basis: no derivative of the model is needed, any model will do. Both sides are whitened by the
-    residual's spectrum and level; the prior holds first and third differences of the knots. The mean stays, since
-    it trades with the device's own delay. Source: `TRAJECTORY.md`, step 6 (Gauss and Newton; Rauch 1965 for the prior).
+    residual's spectrum and level; the prior holds first and third differences of the knots. With `hold_mean` the
+    mean stays, since it trades with the device's own delay while that is fitted too. Source: Björck (1996), "Numerical methods for
+    least squares problems", ch. 9, for the method; the Jacobian by the chain rule.
     """
     paths = [path for path, node in latents.items() if isinstance(node, Trajectory)]
     if not paths:
         return latents
     path = paths[0]
     node = latents[path]
-    rows = [_refined_row(model, latents, path, take, row, rounds) for row, take in enumerate(takes)]
+    rows = [_refined_row(model, latents, path, take, row, rounds, hold_mean) for row, take in enumerate(takes)]
     knots = jnp.asarray(np.stack(rows), node.knots.dtype)
     return {**latents, path: eqx.tree_at(lambda t: t.knots, node, knots)}
 
@@ -53,7 +56,7 @@ def _with_row(latents: Latents, path: str, row: int, knots: np.ndarray) -> Laten
 
 
 def _refined_row(
-    model: AbstractBlock, latents: Latents, path: str, take: Take, row: int, rounds: int
+    model: AbstractBlock, latents: Latents, path: str, take: Take, row: int, rounds: int, hold_mean: bool
 ) -> Float[np.ndarray, " knots"]:
     node = latents[path]
     knots = np.asarray(node.knots[row], np.float64)
@@ -63,7 +66,7 @@ def _refined_row(
     played = play(model, latents, take, row).astype(np.float64)
     energy = _error(played, wet, start, stop)
     for _ in range(rounds):
-        move = knot_step(played, wet, knots * rate, rate, knot_rate, (start, stop)) / rate
+        move = knot_step(played, wet, knots * rate, rate, knot_rate, (start, stop), hold_mean) / rate
         for share in (1.0, 0.4):
             trial = knots + share * move
             heard = play(model, _with_row(latents, path, row, trial), take, row).astype(np.float64)
@@ -89,6 +92,7 @@ def knot_step(
     sample_rate: int,
     knot_rate: int,
     inside: tuple[int, int],
+    hold_mean: bool = True,
 ) -> Float[np.ndarray, " knots"]:
     """The Gauss-Newton step of the knots, in samples."""
     from scipy.linalg import solveh_banded
@@ -105,9 +109,10 @@ def knot_step(
             bands[j - k] += TEMPER * np.bincount(index + k, taps[j] * taps[k] * weight, knots.size)
     prior, tension = _prior(knots, sample_rate, knot_rate)
     step: Float[np.ndarray, " knots"] = solveh_banded(bands + prior, right - tension, lower=True)
-    seen = bands[0] + 1e-12
-    step = step - np.sum(seen * step) / np.sum(seen)
-    return np.clip(step, -LARGEST_STEP, LARGEST_STEP)
+    if hold_mean:
+        seen = bands[0] + 1e-12
+        step = step - np.sum(seen * step) / np.sum(seen)
+    return np.asarray(np.clip(step, -LARGEST_STEP, LARGEST_STEP))
 
 
 def whitened(played: Any, wet: Any, inside: tuple[int, int]) -> tuple[Any, Any]:

@@ -35,7 +35,7 @@ def wiener(
         r += np.fft.irfft(np.sum(np.abs(spectrum) ** 2, axis=0), count)[:taps]
         p += np.fft.irfft(np.sum(np.conj(spectrum) * other, axis=0), count)[:taps]
     if r[0] <= 0:
-        return np.eye(1, taps)[0]
+        return np.asarray(np.eye(1, taps)[0])
     r[0] *= 1 + ridge
     h: Float[np.ndarray, " taps"] = solve_toeplitz(r, p)
     return h

@@ -91,7 +91,8 @@ class Steps:
     ) -> tuple[Audio, Any]:
         def one(recording: Any, x: Audio, state: Any, clock: Clock) -> tuple[Audio, Any]:
             knobs = {name: column[recording] for name, column in self.knobs.items()}
-            return quiet(bind(model, unstack(latents, recording), knobs))(x, state, clock)
+            y, state = quiet(bind(model, unstack(latents, recording), knobs))(x, state, clock)
+            return y, state
 
         played: tuple[Audio, Any] = jax.vmap(one)(sequences.recording, x, states, clocks)
         return played
@@ -119,7 +120,7 @@ class Steps:
         clocks = self._clocks(sequences, offset)
 
         def cost(both: Any) -> tuple[Scalar, Any]:
-            y, after = self._play(*both, sequences, x, states, clocks)
+            y, after = self._play(both[0], both[1], sequences, x, states, clocks)
             return self.loss(y.reshape(-1, count), wet.reshape(-1, count)), after
 
         both = (learner.model, learner.latents)

@@ -29,15 +29,20 @@ def tape(setting: Setting) -> Serial:
     drive = Control("drive", 0, 24, 6, unit="dB", start=0.0, stop=24.0)
     speed = Switch("speed", {"15 ips": 19_000.0, "7.5 ips": 14_000.0, "3.75 ips": 8_000.0}, "7.5 ips")
     bump = Switch("speed", {"15 ips": 90.0, "7.5 ips": 60.0, "3.75 ips": 35.0}, "7.5 ips")
-    sway = Sum((_percent("wow", WOW_HZ, 0.08, LFO(WOW_HZ)), _percent("flutter", FLUTTER_HZ, 0.04, Wander(FLUTTER_HZ, seed=2))))
+    sway = Sum(
+        (_percent("wow", WOW_HZ, 0.08, LFO(WOW_HZ)), _percent("flutter", FLUTTER_HZ, 0.04, Wander(FLUTTER_HZ, seed=2)))
+    )
     shape = np.interp(np.log(THIRD_OCTAVES), np.log([60.0, 1_000.0, 16_000.0]), [3.0, -3.0, 3.0])
     return Serial(
         tape=Tanh(drive),
-        bump=Peak(bump, 1.2, gain=2.0),
+        bump=Peak(bump, 2.0, 1.2),
         rumble=HighPass(25.0),
         transport=VariableDelay(-REACH_S, REACH_S, sway, "lagrange5"),
         loss=LowPass(speed, 0.6),
-        hiss=Add(Noise.shaped(THIRD_OCTAVES, list(shape), seed=1), Control("hiss", -90, -40, -66, unit="dB", start=-90.0, stop=-40.0)),
+        hiss=Add(
+            Noise.shaped(THIRD_OCTAVES, list(shape), seed=1),
+            Control("hiss", -90, -40, -66, unit="dB", start=-90.0, stop=-40.0),
+        ),
     )
 
 

@@ -52,7 +52,7 @@ def transport(setting: Setting) -> dict[str, AbstractBlock]:
     if setting.wander is None:
         return {}
     low, high = setting.wander
-    return {"transport": VariableDelay(low, high, (low + high) / 2, "sinc")}
+    return {"transport": VariableDelay(low, high, (low + high) / 2, "lagrange7")}
 
 
 def tail(setting: Setting) -> dict[str, AbstractBlock]:

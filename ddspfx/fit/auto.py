@@ -1,0 +1,146 @@
+"""`fit --model auto`: grey and black candidates, tried in turn; what wins on unseen seconds goes on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from ddspfx.data.pair import Pair
+from ddspfx.fit.findings import findings
+from ddspfx.fit.fit import fit
+from ddspfx.fit.progress import Progress, Silent
+from ddspfx.fit.run import NAME, Run
+from ddspfx.fit.settings import Settings
+from ddspfx.fit.takes import Take, prepare
+from ddspfx.generators.transport import with_transport_of
+from ddspfx.models.catalogue import RECIPES
+from ddspfx.models.recipe import Recipe, Setting
+
+CANDIDATES = ("linear", "curve", "tape-gru", "hysteresis", "compressor", "gru")
+TRIAL = 0.1
+"""Share of the time that each candidate is given before the best goes on alone."""
+BELIEVED = 0.6
+"""Share of the minutes that is planned; the rest is left for compiling, tracking and slower machines."""
+MOVES = 0.15
+"""Samples of standard deviation below which a tracked delay counts as standing still."""
+ROOM = 1.3
+"""Of the tracked span: how far the delay line reaches."""
+
+
+def wander(takes: Sequence[Take]) -> tuple[float, float] | None:
+    """The span that a delay line needs for these takes, seconds about zero; None where time stands still."""
+    spans = []
+    for take in takes:
+        if take.trajectory is None:
+            continue
+        start, stop = take.inside
+        delay = take.trajectory(np.linspace(start, stop, 4_000) / take.sample_rate)
+        if np.std(delay) * take.sample_rate > MOVES:
+            spans.append(float(np.max(np.abs(take.trajectory.bounds() or delay))))
+    return None if not spans else (-ROOM * max(spans) - 1e-3, ROOM * max(spans) + 1e-3)
+
+
+def passes(recipe: Recipe, minutes: float, settings: Settings) -> int:
+    """How many passes fit into `minutes`, from the recipe's nominal cost."""
+    samples = settings.sequences * settings.segment * settings.chunks
+    return max(1, int(60 * minutes / (1e-6 * recipe.cost * samples)))
+
+
+def fit_auto(
+    pairs: Sequence[Pair | Take],
+    *,
+    minutes: float = 5.0,
+    out: str | Path | None = None,
+    resume: bool = False,
+    names: Sequence[str] = CANDIDATES,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Run:
+    """Aligns, tracks, tries the candidates by name and keeps what wins on unseen seconds within `minutes`.
+
+    Every candidate is given the same share of the time, the best one the rest. The plan is made from nominal
+    costs, not from a clock, so the same call does the same steps. With `out`, each candidate leaves its run in
+    `out/candidates`; `resume` skips what is done. The run says in words what was found.
+    """
+    progress = progress or Silent()
+    settings = (settings or Settings()).with_changes(**changes)
+    given = [pairs] if isinstance(pairs, Pair | Take) else list(pairs)
+    takes = [p if isinstance(p, Take) else prepare(p, say=progress.say) for p in given]
+    span = wander(takes) if settings.time != "none" else None
+    still = span is None
+    if still:
+        settings = settings.with_changes(time="none")
+    setting = Setting(takes[0].sample_rate, span, jax.random.key(settings.seed))
+    folder = None if out is None else Path(out)
+    trial = minutes * BELIEVED * (TRIAL if len(names) > 1 else 1.0)
+    runs: dict[str, Run] = {}
+    for name in names:
+        runs[name] = _tried(RECIPES[name], setting, takes, trial, folder, resume, settings, progress)
+        progress.say(f"{name}: validation ESR {_esr(runs[name]):.4f}")
+    best = min(runs, key=lambda name: _esr(runs[name]))
+    left = minutes * BELIEVED * (1 - TRIAL * len(names))
+    run = runs[best]
+    if left > 0 and len(names) > 1:
+        run = _continued(RECIPES[best], run, takes, left, folder, resume, settings, progress)
+    table = {name: {"esr": _esr(r), "parameters": r.figures["parameters"]} for name, r in runs.items()}
+    run = _told(run, best, table, takes)
+    if folder is not None:
+        run.save(folder)
+    return run
+
+
+def _esr(run: Run) -> float:
+    return float(run.figures.get("esr_validation", run.figures["esr_training"]))
+
+
+def _tried(
+    recipe: Recipe,
+    setting: Setting,
+    takes: Sequence[Take],
+    minutes: float,
+    folder: Path | None,
+    resume: bool,
+    settings: Settings,
+    progress: Progress,
+) -> Run:
+    """One candidate's share of the time, or what it left when it already had it."""
+    own = None if folder is None else folder / "candidates" / recipe.name
+    if resume and own is not None and (own / NAME).is_file():
+        return Run.load(own)
+    planned = settings.with_changes(**{"passes": passes(recipe, minutes, settings), **recipe.settings})
+    progress.say(f"{recipe.name}: {recipe.summary}; {planned.passes} passes")
+    return fit(recipe.build(setting), takes, settings=planned, out=own, resume=resume, progress=progress)
+
+
+def _continued(
+    recipe: Recipe,
+    run: Run,
+    takes: Sequence[Take],
+    minutes: float,
+    folder: Path | None,
+    resume: bool,
+    settings: Settings,
+    progress: Progress,
+) -> Run:
+    """The winner, on from where it stands."""
+    planned = settings.with_changes(**{"passes": passes(recipe, minutes, settings), **recipe.settings})
+    if planned.passes < 1:
+        return run
+    progress.say(f"{recipe.name} goes on: {planned.passes} passes")
+    latents = run.latents or None
+    own = None if folder is None else folder / "candidates" / f"{recipe.name}-on"
+    if resume and own is not None and (own / NAME).is_file():
+        longer = Run.load(own)
+    else:
+        longer = fit(run.model, takes, settings=planned, latents=latents, out=own, resume=resume, progress=progress)
+    return longer if _esr(longer) <= _esr(run) else run
+
+
+def _told(run: Run, best: str, table: dict[str, dict[str, Any]], takes: Sequence[Take]) -> Run:
+    figures = {**run.figures, "model": best, "candidates": table}
+    model = with_transport_of(run.model, [row for rows in run.latents.values() for row in rows])
+    sentences = findings(run, best, table, takes)
+    return Run(model, run.sample_rate, run.settings, run.latents, run.recordings, run.history, figures, sentences)
