@@ -95,8 +95,8 @@ def _joined(sections: tuple[Section, ...], channels: int) -> StateSpace:
         if values not in (1, channels):
             raise ValueError(f"a filter has {values} values in a slot, but must have 1 or {channels}: one a channel")
         coefficients = [c[:, 0] if values > 1 else c[0, 0] for c in coefficients]
-    rows = [Section(*coefficients[i : i + 5]) for i in range(0, len(coefficients), 5)]
-    return functools.reduce(in_row, [state_space(row) for row in rows])
+    stacked = state_space(Section(*(jnp.stack(coefficients[i::5]) for i in range(5))))
+    return functools.reduce(in_row, [StateSpace(*(leaf[i] for leaf in stacked)) for i in range(len(sections))])
 
 
 def in_row(first: StateSpace, second: StateSpace) -> StateSpace:
