@@ -151,7 +151,7 @@ def held_lag(
     base, rest = lag(slot, x, clock)
     rest = jnp.atleast_2d(rest)
     low, high = (jnp.asarray(s * clock.sample_rate, rest.dtype) - base for s in (shortest, longest))
-    rest = rest + lax.stop_gradient(jnp.clip(rest, low, high) - rest) - less
+    rest = lax.stop_gradient(jnp.clip(rest, low, high)) + (rest - lax.stop_gradient(rest)) - less
     whole = jnp.floor(rest)
     return base + whole.astype(jnp.int32), rest - whole
 
