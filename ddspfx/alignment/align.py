@@ -1,0 +1,272 @@
+"""Where in time, how loud, how fast and which way round a wet recording lies against its dry one."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ddspfx.alignment.checks import is_silent, odd_match, odd_sound
+from ddspfx.alignment.coherence import likeliest_lag, welch
+from ddspfx.alignment.correlation import global_peak
+from ddspfx.alignment.interpolate import Reals, sample_at
+from ddspfx.alignment.line import is_drift, level_line, robust_line
+from ddspfx.alignment.local_lags import Lags, block_lags
+from ddspfx.alignment.search import scattered_lag, search_speed
+from ddspfx.alignment.stack import stacked_line
+
+_BLOCK = 0.37  # s
+_FEW = 4
+_CROWD = 0.02  # s about their median that a wobbling device's lags keep to
+_NEAR = 0.005  # s about the line within which a block's lag speaks for the pair
+_CHANCE = 0.15  # share of blocks that come so near by chance
+_TRUSTED = 0.5  # confidence below which a speed error is searched for
+_WOBBLE = 0.5  # samples of wander above which the latency is the mean of the blocks
+_SLIP = 6e-4  # slope by which a line through the peaks of a periodic sound may be wrong
+_FASTEST = 0.06  # of speed: what a wobbling device may reach
+_FARTHEST = 12.0  # s
+_CLEARLY = 1.002  # times the coherence, for a line to be believed over none
+_WHOLE = 5e-4  # samples from a whole number that count as whole: a digital device delays by samples
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How wet lies against dry: wet(t) ≈ polarity · gain · dry(speed · t - latency), t in seconds of wet.
+
+    `latency`: seconds by which wet is later at the start of wet's clock (negative: earlier). Where time wobbles,
+    the mean. `speed`: seconds of dry that wet plays in a second; above 1 wet runs fast and is shorter. `drift`:
+    (1 - speed) · wet's duration, the seconds that the delay grows over the file. `gain` is the least-squares
+    factor, positive; `polarity` its sign. `swapped`: wet's left is dry's right. `offset`: what each wet channel
+    is later than `latency`, in seconds. `confidence`: 0 (unrelated) to 1. `warnings`: plain sentences.
+    """
+
+    latency: float
+    drift: float
+    polarity: int
+    gain: float
+    speed: float
+    swapped: bool
+    offset: tuple[float, ...]
+    confidence: float
+    warnings: tuple[str, ...]
+    sample_rate: int
+    length: int
+
+    def warp(self, dry: ArrayLike) -> NDArray[Any]:
+        """`dry`, (channels, samples) or (samples,), on wet's clock, as long as wet, channels swapped where wet's are.
+
+        Whole delays at speed 1 move samples untouched; else a band-limited spline reads between them. Level and
+        polarity stay.
+        """
+        x = np.asarray(dry)
+        rows = np.atleast_2d(x).astype(np.float64)
+        rows = rows[::-1] if self.swapped and len(rows) == 2 else rows
+        positions = _Clock(self.latency * self.sample_rate, 1 - self.speed).positions(self.length)
+        y = np.stack([sample_at(row, positions) for row in rows])
+        return (y if x.ndim == 2 else y[0]).astype(x.dtype if np.issubdtype(x.dtype, np.floating) else np.float64)
+
+
+class _Clock(NamedTuple):
+    """Delay in samples at wet sample n: start + slope·n."""
+
+    start: float
+    slope: float
+
+    def positions(self, length: int) -> Reals:
+        n = np.arange(length)
+        start = round(self.start) if abs(self.start - round(self.start)) < _WHOLE else self.start
+        return n - (start + self.slope * n)
+
+    def corrected(self, start: float, slope: float) -> "_Clock":
+        """With lags start + slope·n found after the warp put on top: d ← d + (1 - d′)·r."""
+        return _Clock(self.start + (1 - self.slope) * start, self.slope + (1 - self.slope) * slope)
+
+
+def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignment:
+    """Finds offset, speed, level, polarity and channel order of `wet` against `dry`.
+
+    Arrays (channels, samples) or (samples,), of any lengths, NumPy or JAX; the work is in float64. The lag is the
+    peak of a cross-correlation weighted by |G|^-0.7; the speed a robust line through the lags of short blocks
+    (Theil–Sen), searched within ±4.6 % when the blocks disagree, and 1 unless the line stands clear of the wander;
+    the fraction of a sample is the phase's, weighted by coherence (Hannan and Thomson 1973).
+    Raises ValueError for empty, non-finite or unequal-channel input. A silent or unrelated pair is no error: see
+    `confidence` and `warnings`.
+    """
+    x, y = _signal(dry, "dry"), _signal(wet, "wet")
+    if x.shape[0] != y.shape[0]:
+        raise ValueError(f"dry has {x.shape[0]} channels and wet {y.shape[0]}, but both must have the same: mix one")
+    warnings = odd_sound(x, "Dry", sample_rate) + odd_sound(y, "Wet", sample_rate)
+    if is_silent(x) or is_silent(y):
+        nothing = (0.0,) * x.shape[0]
+        return Alignment(0.0, 0.0, 1, 0.0, 1.0, False, nothing, 0.0, tuple(warnings), sample_rate, y.shape[1])
+    x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
+    clock, sign, confidence, size = _coarse(_middle(x), _middle(y), sample_rate)
+    swapped = _are_swapped(x, y, clock)
+    x = x[::-1] if swapped else x
+    clock, sign = _fine(x, y, clock, sign, size)
+    xw = _warped(x, clock, y.shape[1])
+    latency, speed = clock.start / sample_rate, 1 - clock.slope
+    warnings += odd_match(latency, speed, confidence, swapped)
+    return Alignment(
+        latency=latency,
+        drift=clock.slope * y.shape[1] / sample_rate,
+        polarity=sign,
+        gain=float(abs(np.sum(xw * y)) / (np.sum(xw**2) + 1e-300)),
+        speed=speed,
+        swapped=swapped,
+        offset=_offsets(xw, y, sign, sample_rate),
+        confidence=confidence,
+        warnings=tuple(warnings),
+        sample_rate=sample_rate,
+        length=y.shape[1],
+    )
+
+
+def _signal(x: ArrayLike, name: str) -> Reals:
+    rows = np.atleast_2d(np.asarray(x, np.float64))
+    if rows.ndim != 2 or rows.shape[0] not in (1, 2) or rows.shape[1] < 2:
+        raise ValueError(
+            f"{name} has shape {np.shape(x)}, but must be (samples,) or (channels, samples), 1 or 2 channels"
+        )
+    if not np.isfinite(rows).all():
+        raise ValueError(f"{name} holds NaN or infinite samples: export it again")
+    return rows
+
+
+def _middle(x: Reals) -> Reals:
+    """Both channels as one, blind to their order; the first alone where they cancel."""
+    mid = x.sum(0, keepdims=True)
+    return mid if np.sum(mid**2) > 0.05 * np.sum(x**2) else x[:1]
+
+
+def _warped(x: Reals, clock: _Clock, length: int) -> Reals:
+    positions = clock.positions(length)
+    return np.stack([sample_at(row, positions) for row in x])
+
+
+def _block(length: int, sample_rate: int) -> int:
+    """Samples of a block: a power of two near a third of a second, eight of them in a short file."""
+    return int(2 ** np.clip(np.round(np.log2(min(_BLOCK * sample_rate, max(length / 4, 64)))), 6, 17))
+
+
+def _coarse(x: Reals, y: Reals, sample_rate: int) -> tuple[_Clock, int, float, int]:
+    """The clock to some samples, the polarity, the confidence, and the block that gave them.
+
+    First without a speed error, then with one, then in short blocks for a device that wobbles heavily.
+    """
+    size = _block(y.shape[1], sample_rate)
+    start = _Clock(global_peak(x, y).lag, 0.0)
+    found = _agreement(x, y, start, sample_rate, size)
+    if found[2] < _TRUSTED:
+        speed, delay = search_speed(x[0], y[0], sample_rate)
+        others = [_agreement(x, y, _Clock(delay, 1 - speed), sample_rate, size)]
+        if others[0][2] < _TRUSTED:
+            others.append(_crowd(x, y, sample_rate, max(64, size // 4)))
+        found = max([found, *others], key=lambda each: each[2])
+    return found
+
+
+def _agreement(x: Reals, y: Reals, clock: _Clock, sample_rate: int, size: int) -> tuple[_Clock, int, float, int]:
+    """The clock moved onto a line through the blocks' lags, twice, and the share of blocks that lie near it."""
+    sign, share = 1, 0.0
+    for _ in range(2):
+        xw = _warped(x, clock, y.shape[1])
+        peak = global_peak(xw, y)
+        sign = peak.sign if abs(peak.lag) < size // 2 else sign
+        lags = block_lags(xw, y, size, sign, size // 2)
+        clear = lags.clear() if len(lags.clear().lags) >= _FEW else lags
+        if len(clear.lags) < 2:
+            return clock, sign, 0.0, size
+        line = robust_line(clear.centres, clear.lags, _NEAR * sample_rate)
+        near = np.abs(lags.lags - line.at(lags.centres)) < _NEAR * sample_rate
+        share = float(near[lags.heights > 0].mean())
+        clock = clock.corrected(line.start, line.slope)
+    return clock, sign, float(np.clip((share - _CHANCE) / (1 - _CHANCE), 0.0, 1.0)), size
+
+
+def _crowd(x: Reals, y: Reals, sample_rate: int, size: int) -> tuple[_Clock, int, float, int]:
+    """The same for time that moves by per cents: where the lags of short blocks crowd, if they follow one another.
+
+    No line then, and the polarity is left to the phase.
+    """
+    reach = min(max(x.shape[1], y.shape[1]), int(_FARTHEST * sample_rate))
+    start = scattered_lag(x[0], y[0], size, reach)
+    lags = block_lags(_warped(x, _Clock(start, 0.0), y.shape[1]), y, size, 1, size)
+    audible = lags.lags[lags.heights > 0]
+    if len(audible) < 4:
+        return _Clock(start, 0.0), 1, 0.0, size
+    near = np.abs(audible - np.median(audible)) < _CROWD * sample_rate
+    smooth = float(np.mean(np.abs(np.diff(audible)) < _FASTEST * size / 2))
+    confidence = float(np.clip((smooth - _CHANCE) / (1 - _CHANCE), 0.0, 1.0))
+    return _Clock(round(start + float(np.mean(audible[near]))), 0.0), 1, confidence, size
+
+
+def _are_swapped(x: Reals, y: Reals, clock: _Clock) -> bool:
+    if x.shape[0] == 1:
+        return False
+    xw = _warped(x, clock, y.shape[1])
+    size = min(8192, max(64, y.shape[1] // 4))
+    match = [[float(np.sum(welch(xw[i : i + 1], y[j : j + 1], size).coherence())) for j in (0, 1)] for i in (0, 1)]
+    return match[0][1] + match[1][0] > 1.05 * (match[0][0] + match[1][1])
+
+
+def _fine(x: Reals, y: Reals, clock: _Clock, sign: int, size: int) -> tuple[_Clock, int]:
+    """A clear speed error refined on ever truer warps, or none; then the fraction of a sample."""
+    steady, spread, drifts = _steady(x, y, clock, size, sign)
+    clock, sign, spread = _drifting(x, y, clock, steady, sign, size) if drifts else (steady, sign, spread)
+    if spread > _WOBBLE:
+        return clock, sign
+    lag, sign = likeliest_lag(welch(_warped(x, clock, y.shape[1]), y, size), reach=32)
+    return clock.corrected(lag, 0.0), sign
+
+
+def _steady(x: Reals, y: Reals, clock: _Clock, size: int, sign: int) -> tuple[_Clock, float, bool]:
+    """The clock at speed 1, whole unless time wobbles; the wander about it; and whether a slope would be clear."""
+    lags = _lags(_warped(x, clock, y.shape[1]), y, size, sign)
+    delays = clock.start + clock.slope * lags.centres + (1 - clock.slope) * lags.lags
+    line = robust_line(lags.centres, delays, 0.05)
+    level = level_line(lags.centres, delays, 0.05)
+    start = level.start if level.spread > _WOBBLE else round(level.start)
+    return _Clock(start, 0.0), level.spread, is_drift(line, y.shape[1], len(delays))
+
+
+def _drifting(x: Reals, y: Reals, clock: _Clock, steady: _Clock, sign: int, size: int) -> tuple[_Clock, int, float]:
+    """The best clock with a speed error, its polarity and its wander; or the steady one where it coheres as well."""
+    clock, other = _stacked(x, y, clock, sign, size)
+    spread = 0.0
+    for _ in range(3):
+        lags = _lags(_warped(x, clock, y.shape[1]), y, size, other)
+        line = robust_line(lags.centres, lags.lags, 0.05)
+        clock, spread = clock.corrected(line.start, line.slope), line.spread
+    if _coherence(x, y, clock, size) > _CLEARLY * _coherence(x, y, steady, size):
+        return clock, other, spread
+    return steady, sign, spread
+
+
+def _stacked(x: Reals, y: Reals, clock: _Clock, sign: int, size: int) -> tuple[_Clock, int]:
+    """The clock from the stacked correlations where dry and wet then cohere better, else as it was."""
+    start, slope, other = stacked_line(_warped(x, clock, y.shape[1]), y, size, _SLIP)
+    there = clock.corrected(start, slope)
+    better = _coherence(x, y, there, size) > _CLEARLY * _coherence(x, y, clock, size)
+    return (there, other) if better else (clock, sign)
+
+
+def _coherence(x: Reals, y: Reals, clock: _Clock, size: int) -> float:
+    return float(welch(_warped(x, clock, y.shape[1]), y, size).coherence().sum())
+
+
+def _lags(xw: Reals, y: Reals, size: int, sign: int) -> Lags:
+    lags = block_lags(xw, y, size, sign, exact=True)
+    clear = lags.clear()
+    return clear if len(clear.lags) >= _FEW else lags
+
+
+def _offsets(xw: Reals, y: Reals, sign: int, sample_rate: int) -> tuple[float, ...]:
+    """Each channel's own lag after the warp, in seconds."""
+    if len(y) == 1:
+        return (0.0,)
+    size = _block(y.shape[1], sample_rate)
+    pairs = [(xw[i : i + 1], y[i : i + 1]) for i in range(len(y))]
+    return tuple(
+        0.0 if is_silent(b) else likeliest_lag(welch(a, b, size), 256, sign)[0] / sample_rate for a, b in pairs
+    )
