@@ -249,7 +249,7 @@ def test_what_cannot_be_is_refused():
         (lambda: Noise.shaped([100.0], [0.0]), "two or more"),
         (lambda: Noise.shaped([200.0, 100.0], [0.0, 0.0]), "rising"),
         (lambda: Noise.shaped([100.0, 200.0], [0.0, 0.0, 0.0]), "one for each of 2"),
-        (lambda: ShapedNoise((100.0, 200.0), Noise()), "levels is a Noise, but must hold still"),
+        (lambda: ShapedNoise((100.0, 200.0), Noise()), "levels is filled by Noise, but must hold still"),
     ):
         with pytest.raises(ValueError, match=words):
             make()

@@ -8,7 +8,7 @@ from ddspfx.types import Readable
 def refuse_source(slot: SlotLike, name: str) -> None:
     """Raises ValueError when a source fills a slot that must hold still."""
     if isinstance(slot, AbstractSource):
-        raise ValueError(f"{name} is a {type(slot).__name__}, but must hold still: give a number or a knob")
+        raise ValueError(f"{name} is filled by {type(slot).__name__}, but must hold still: give a number or a knob")
 
 
 def steady(slot: SlotLike, name: str, channels: int, clock: Clock) -> Readable:
