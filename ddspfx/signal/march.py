@@ -22,11 +22,12 @@ def _walk(step: Step, substeps: int, start: Array, values: tuple[Array, ...]) ->
 
     def body(state: Array, now: list[Array | None]) -> tuple[Array, Array]:
         row = [kept if moved is None else moved for moved, kept in zip(now, staying, strict=True)]
-        passed = []
-        for index in range(substeps):
+
+        def inner(state: Array, index: Array) -> tuple[Array, Array]:
             state = step(state, index, *row)
-            passed.append(state)
-        return state, jnp.stack(passed)
+            return state, state
+
+        return jax.lax.scan(inner, state, jnp.arange(substeps))
 
     return jax.lax.scan(body, start, moving)[1]
 
@@ -51,11 +52,7 @@ def _backward(step: Step, substeps: int, saved: Any, bar: Array) -> tuple[Array,
 
     def body(adjoint: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
         gains, incoming = now
-        adjoint, passed = adjoint + incoming, []
-        for place in reversed(range(substeps)):
-            passed.append(adjoint)
-            adjoint = gains[place] * adjoint
-        return adjoint, jnp.stack(passed[::-1])
+        return jax.lax.scan(lambda s, gain: (gain * s, s), adjoint + incoming, gains, reverse=True)
 
     at_start, adjoints = jax.lax.scan(body, jnp.zeros_like(start), (partials[0], bar), reverse=True)
     bars = [_folded((adjoints * partial).sum(1), v) for partial, v in zip(partials[1:], values, strict=True)]
