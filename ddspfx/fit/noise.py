@@ -16,30 +16,37 @@ from ddspfx.source.noise import Noise, ShapedNoise
 
 FRAME = 4096
 SHARE = 0.2
-"""Of the frames, the quietest in each band: there the residual is the device's noise and not the model's error."""
+"""Of the frames, those in which the model plays least: there the residual is the device's noise, not the model's error."""
 
 
 def density(
-    residuals: Sequence[Float[np.ndarray, "channels samples"]], sample_rate: int
+    residuals: Sequence[Float[np.ndarray, "channels samples"]],
+    played: Sequence[Float[np.ndarray, "channels samples"]],
+    sample_rate: int,
 ) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, " bins"]]:
-    """Frequencies and one-sided power density of the noise under the residuals, from their quietest frames.
+    """Frequencies and one-sided power density of the noise under the residuals, from where the model plays least.
 
-    The periodogram of Gaussian noise is exponentially distributed about its density P: a share q lies below
-    -P ln(1 - q), which gives P from that quantile. Source: Martin (2001), minimum statistics.
+    The median over frames of a Gaussian noise's periodogram is ln 2 times its density, and no click moves it.
+    Source: Martin (2001) for minimum statistics; Allen, Anderson, Brady, Creighton (2012), app. B, for the median.
     """
     from scipy.signal import get_window
 
     window = get_window("hann", FRAME)
-    powers = []
-    for x in residuals:
-        for channel in x:
-            count = max(0, (channel.size - FRAME) // (FRAME // 2) + 1)
-            frames = [channel[k * FRAME // 2 : k * FRAME // 2 + FRAME] * window for k in range(count)]
-            powers += [np.abs(np.fft.rfft(frame)) ** 2 for frame in frames]
-    if not powers:
+    noise = np.concatenate([_framed(x) for x in residuals]) * window
+    if not noise.size:
         raise ValueError(f"the residual is shorter than {FRAME} samples, too short to measure its noise")
-    quantile = np.quantile(np.stack(powers), SHARE, axis=0) / -np.log(1 - SHARE)
-    return np.fft.rfftfreq(FRAME, 1 / sample_rate), 2 * quantile / (sample_rate * np.sum(window**2))
+    level = np.mean(np.concatenate([_framed(y) for y in played]) ** 2, axis=1)
+    quiet = noise[level <= np.quantile(level, SHARE)]
+    median = np.median(np.abs(np.fft.rfft(quiet)) ** 2, axis=0) / np.log(2)
+    return np.fft.rfftfreq(FRAME, 1 / sample_rate), 2 * median / (sample_rate * np.sum(window**2))
+
+
+def _framed(x: Any) -> Any:
+    """Half-overlapping frames of all channels, (frames, FRAME)."""
+    if x.shape[1] < FRAME:
+        return np.zeros((0, FRAME))
+    frames = np.lib.stride_tricks.sliding_window_view(x, FRAME, axis=1)[:, :: FRAME // 2]
+    return frames.reshape(-1, FRAME)
 
 
 def with_noise_of(
@@ -54,13 +61,11 @@ def with_noise_of(
     usable = [stop - start >= FRAME for start, stop in parts]
     if not places or not any(usable):
         return model
-    residuals = [
-        (take.wet - play(model, latents, take, row))[:, start:stop]
-        for row, (take, (start, stop)) in enumerate(zip(takes, parts, strict=True))
-        if stop - start >= FRAME
-    ]
+    rows = [(play(model, latents, take, row), take.wet) for row, take in enumerate(takes)]
+    played = [y[:, start:stop] for (y, _), (start, stop) in zip(rows, parts, strict=True)]
+    residuals = [(wet - y)[:, start:stop] for (y, wet), (start, stop) in zip(rows, parts, strict=True)]
     rate = takes[0].sample_rate
-    frequency, power = density(residuals, rate)
+    frequency, power = density(residuals, played, rate)
     path, node = places[0]
     level = 10 * np.log10(max(float(np.sum(power[1:]) * (frequency[1] - frequency[0])), 1e-16))
     model = put(model, f"{path}.level", float(np.clip(level, -159.0, 0.0)))

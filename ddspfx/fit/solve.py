@@ -1,6 +1,7 @@
 """The taps of an FIR block in closed form: the linear part of a fit needs no steps."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +15,8 @@ from ddspfx.fit.takes import Take
 from ddspfx.listing import put
 from ddspfx.render import render
 
+ITERATIONS = 6
+"""Of conjugate gradients: the Toeplitz start is already right up to the edges."""
 RIDGE = 1e-6
 """Of the input's power: what keeps frequencies that the recording does not excite from growing."""
 
@@ -23,22 +26,64 @@ def wiener(
 ) -> Float[np.ndarray, " taps"]:
     """h that minimises sum |y - h * u|^2 + ridge r_0 |h|^2 over all (channels, samples) pairs, in float64.
 
-    Autocorrelation method: (R + ridge r_0 I) h = p with R Toeplitz, by Levinson's recursion.
-    Source: Wiener (1949); Levinson (1947).
+    Each target is as long as its input less the first taps - 1 samples, which are history: so the sums are exact
+    (the covariance method), not those of a signal that starts from silence. Conjugate gradients on the normal
+    equations by FFT, preconditioned by the Toeplitz matrix of the autocorrelation (Levinson's recursion).
+    Source: Makhoul (1975), "Linear prediction"; Chan and Jin (2007), "Iterative Toeplitz solvers".
     """
     from scipy.linalg import solve_toeplitz
 
-    r, p = np.zeros(taps), np.zeros(taps)
-    for u, y in zip(inputs, targets, strict=True):
-        count = 2 ** int(np.ceil(np.log2(u.shape[1] + taps)))
-        spectrum, other = (np.fft.rfft(np.asarray(a, np.float64), count) for a in (u, y))
-        r += np.fft.irfft(np.sum(np.abs(spectrum) ** 2, axis=0), count)[:taps]
-        p += np.fft.irfft(np.sum(np.conj(spectrum) * other, axis=0), count)[:taps]
-    if r[0] <= 0:
+    rows = [_Row.of(u, y, taps) for u, y in zip(inputs, targets, strict=True)]
+    power = sum(row.power(taps) for row in rows)
+    if power[0] <= 0:
         return np.asarray(np.eye(1, taps)[0])
-    r[0] *= 1 + ridge
-    h: Float[np.ndarray, " taps"] = solve_toeplitz(r, p)
+    column = power * (1 + ridge * (np.arange(taps) == 0))
+
+    def normal(h: np.ndarray) -> np.ndarray:
+        return np.asarray(sum(row.back(row.forward(h, taps), taps) for row in rows) + ridge * power[0] * h)
+
+    right = np.asarray(sum(row.back(row.target, taps) for row in rows))
+    h: Float[np.ndarray, " taps"] = solve_toeplitz(column, right)
+    rest = right - normal(h)
+    step = better = solve_toeplitz(column, rest)
+    slope = rest @ better
+    for _ in range(ITERATIONS):
+        if slope <= 1e-20 * (right @ h):
+            break
+        turned = normal(step)
+        stride = slope / (step @ turned)
+        h, rest = h + stride * step, rest - stride * turned
+        better = solve_toeplitz(column, rest)
+        slope, old = rest @ better, slope
+        step = better + slope / old * step
     return h
+
+
+class _Row(NamedTuple):
+    """One input's spectrum and its target, for convolution and correlation by FFT."""
+
+    spectrum: np.ndarray
+    target: np.ndarray
+    size: int
+
+    @classmethod
+    def of(cls, u: np.ndarray, y: np.ndarray, taps: int) -> "_Row":
+        if u.shape[1] != y.shape[1] + taps - 1:
+            raise ValueError(f"an input has {u.shape[1]} samples, but must have {taps - 1} more than its target")
+        size = 2 ** int(np.ceil(np.log2(u.shape[1] + taps)))
+        return cls(np.fft.rfft(np.asarray(u, np.float64), size), np.asarray(y, np.float64), size)
+
+    def power(self, taps: int) -> np.ndarray:
+        return np.asarray(np.fft.irfft(np.sum(np.abs(self.spectrum) ** 2, axis=0), self.size)[:taps])
+
+    def forward(self, h: np.ndarray, taps: int) -> np.ndarray:
+        y = np.fft.irfft(self.spectrum * np.fft.rfft(h, self.size), self.size)
+        return np.asarray(y[:, taps - 1 : taps - 1 + self.target.shape[1]])
+
+    def back(self, y: np.ndarray, taps: int) -> np.ndarray:
+        padded = np.pad(y, ((0, 0), (taps - 1, 0)))
+        turned = np.sum(np.conj(self.spectrum) * np.fft.rfft(padded, self.size), axis=0)
+        return np.asarray(np.fft.irfft(turned, self.size)[:taps])
 
 
 def solved(
@@ -62,7 +107,8 @@ def solved(
         u = render(quiet(bind(head, own, take.controls)), take.dry, take.sample_rate)
         late = round(block.latency(take.sample_rate))
         wet = np.pad(take.wet, ((0, 0), (late, 0)))[:, : take.count]
-        inputs.append(u[:, start:stop])
+        history = block.taps.shape[-1] - 1
+        inputs.append(np.pad(u, ((0, 0), (history, 0)))[:, start : stop + history])
         targets.append(wet[:, start:stop])
     taps = wiener(inputs, targets, block.taps.shape[-1])
     return put(model, f"{path}.taps", jnp.asarray(taps, block.taps.dtype))
