@@ -54,12 +54,16 @@ def _response(P: Float[Array, "m n n"], B: Float[Array, "n *inputs"]) -> Float[A
     return B + jnp.tensordot(P, B, axes=(2, 0), precision=_PRECISION)
 
 
-def _lower(h: Float[Array, "length *rest"]) -> Float[Array, "length length *rest"]:
-    """The causal Toeplitz matrix T[i, j] = h[i - j] for i >= j, else 0."""
-    length = h.shape[0]
-    lag = jnp.arange(length)[:, None] - jnp.arange(length)
-    rows = h[jnp.maximum(lag, 0)]
-    return jnp.where((lag >= 0).reshape(lag.shape + (1,) * (h.ndim - 1)), rows, 0)
+def _toeplitz(h: Float[Array, "length *rest"]) -> Float[Array, "length length *rest"]:
+    """T[j, i] = h[i - j] for i >= j, else 0: what input j does to output i.
+
+    Rows of length 2 length - 1 cut from repeats of length 2 length move on by one each; no gather, since the
+    slope of a gather is a slow scatter.
+    """
+    length, rest = h.shape[0], h.shape[1:]
+    flat = jnp.concatenate([h, jnp.zeros_like(h)])
+    flat = jnp.broadcast_to(flat, (length, *flat.shape)).reshape(-1, *rest)
+    return flat[: length * (2 * length - 1)].reshape(length, 2 * length - 1, *rest)[:, :length]
 
 
 def _walk(u: Float[Array, "blocks n"], E: Float[Array, "n n"], start: Float[Array, " n"]) -> Float[Array, "blocks n"]:
@@ -83,7 +87,7 @@ def _starts(u: Float[Array, "blocks n"], E: Float[Array, "n n"], start: Float[Ar
     ends = jnp.einsum("gib,iab->ga", u, reach[::-1], precision=_PRECISION)
     heads = _walk(ends, P[_GROUP], start)
     steps = jnp.concatenate([jnp.zeros((1, n, n), E.dtype), reach[:-1]])
-    inside = jnp.einsum("gjb,ijab->gia", u, _lower(steps), precision=_PRECISION)
+    inside = jnp.einsum("gjb,jiab->gia", u, _toeplitz(steps), precision=_PRECISION)
     free = heads[:, None] + jnp.einsum("gb,iab->gia", heads, P[:_GROUP], precision=_PRECISION)
     return (inside + free).reshape(groups * _GROUP, n)[:blocks]
 
@@ -101,7 +105,7 @@ def _invariant(
     X = jnp.pad(x, (0, blocks * length - count)).reshape(blocks, length)
     starts = _starts(jnp.matmul(X, reach[::-1], precision=_PRECISION), P[length], state)
     seen = C + jnp.tensordot(P[:length], C, axes=(1, 0), precision=_PRECISION)
-    y = jnp.matmul(X, _lower(h).T, precision=_PRECISION) + jnp.matmul(starts, seen.T, precision=_PRECISION)
+    y = jnp.matmul(X, _toeplitz(h), precision=_PRECISION) + jnp.matmul(starts, seen.T, precision=_PRECISION)
     rest = count - (blocks - 1) * length
     last = starts[-1]
     end = last + jnp.matmul(P[rest], last, precision=_PRECISION)
