@@ -19,8 +19,9 @@ class Antialiased(AbstractBlock):
 
     for t from 0 to 1. The means are the curve's own `moments`: in closed form where that is well conditioned,
     else by quadrature, so that float32 keeps its digits where the difference quotient of antiderivatives
-    loses them. The curve's slots are read at the end of each segment. Both orders are low-pass filters:
-    a straight line loses 2.5 (order 1) or 4.9 dB (order 2) at 0.4 of the sample rate.
+    loses them. The curve's slots are read at the end of each segment. Both orders are low-pass filters: a
+    straight line is turned into (x[n-1] + x[n]) / 2 or (x[n-2] + 4 x[n-1] + x[n]) / 6, which is 6 dB down at a
+    third of the sample rate; `Oversampled(Antialiased(...), 2)` moves that out of hearing.
     Source: Parker, Zavalishin, Le Bivic (2016), "Reducing the aliasing of nonlinear waveshaping using
     continuous-time convolution", DAFx, rectangular and triangular kernels; Bilbao, Esqueda, Parker,
     Välimäki (2017), "Antiderivative antialiasing for memoryless nonlinearities". Raises TypeError for a

@@ -10,6 +10,9 @@ from ddspfx.types import Audio
 
 Taps = Float[np.ndarray, " pairs"]
 
+BLOCK = 32
+"""Outputs a block of the product that computes an FIR."""
+
 
 def halfband(edge: float, rejection: float) -> Taps:
     """One side of a half-band low-pass filter: its taps at the odd offsets 1, 3, 5 … from the centre, outermost first.
@@ -63,8 +66,18 @@ def down(x: Audio, past: tuple[Audio, Audio], taps: Taps) -> tuple[Audio, tuple[
     return _symmetric(even, taps, count) + odd[:, :count] / 2, (even[:, count:], odd[:, count:])
 
 
-def _symmetric(line: Audio, taps: Taps, count: int) -> Audio:
-    """An FIR of 2 pairs of equal taps over a line that begins 2 pairs - 1 samples before the first output."""
-    last = 2 * taps.size - 1
-    folded = [line[:, k : k + count] + line[:, last - k : last - k + count] for k in range(taps.size)]
-    return sum((float(tap) * pair for tap, pair in zip(taps[1:], folded[1:], strict=True)), float(taps[0]) * folded[0])
+def _symmetric(line: Audio, half: Taps, count: int) -> Audio:
+    """The FIR of `half` and its mirror image over a line that begins 2 pairs - 1 samples before the first output.
+
+    Overlapping blocks times a Toeplitz matrix: its gradient is such a product too, three times as fast as
+    that of a sum of shifted lines.
+    """
+    taps, size = np.concatenate([half, half[::-1]]), min(BLOCK, count)
+    matrix = np.zeros((size + taps.size - 1, size))
+    for i in range(size):
+        matrix[i : i + taps.size, i] = taps
+    blocks = -(-count // size)
+    line = jnp.pad(line, ((0, 0), (0, blocks * size - count)))
+    windows = line[:, np.arange(blocks)[:, None] * size + np.arange(matrix.shape[0])]
+    done = jnp.einsum("cbk,ks->cbs", windows, jnp.asarray(matrix, line.dtype), precision="highest")
+    return done.reshape(line.shape[0], blocks * size)[:, :count]
