@@ -24,7 +24,7 @@ def _noise(channels, count, seed=1):
 def test_any_length_is_scipys_convolution(taps, count):
     h, x = _taps(taps), _noise(2, count)
     block = FIR(h)
-    y, state = jax.jit(block)(jnp.asarray(x, float), block.init_state(2, 48_000), Clock.zero(48_000))
+    y, state = jax.jit(lambda x: block(x, block.init_state(2, 48_000), Clock.zero(48_000)))(jnp.asarray(x, float))
     wanted = signal.convolve(x, h[None])[:, :count]
     assert np.abs(np.asarray(y) - wanted).max() <= 1e-6 * np.abs(wanted).max()
     assert state.shape == (2, taps - 1)

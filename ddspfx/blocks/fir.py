@@ -17,8 +17,9 @@ class FIR(AbstractBlock):
 
     Few taps are summed directly, many by FFT, with no latency in either case. They belong to one sample rate:
     resample them for another. `centre` says how many of the first taps are pre-roll: they count as latency, so
-    a response that begins before its main tap stays where it is in time. State: the last taps - 1 samples of input. Raises ValueError for no taps, for
-    taps that are not finite, and for another number of channels than they have.
+    a response that begins before its main tap stays where it is in time. State: the last taps - 1 samples of
+    input. Raises ValueError for no taps, for taps that are not finite, for a centre that is not one of them,
+    and for another number of channels than they have.
     """
 
     taps: Float[Array, "*channels taps"]
