@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from ddspfx.block import AbstractBlock
 from ddspfx.clock import Clock
-from ddspfx.signal.delay import moving_read, still_read
+from ddspfx.signal.delay import computed_once, moving_read, still_read
 from ddspfx.signal.interpolation import kernel
 from ddspfx.slot import AbstractSource, Range, SlotLike, fill, param, read
 from ddspfx.source.trajectory import Trajectory
@@ -150,6 +150,8 @@ def held_lag(
     """
     base, rest = lag(slot, x, clock)
     rest = jnp.atleast_2d(rest)
+    if rest.shape[1] > 1:
+        rest = computed_once(rest)
     low, high = (jnp.asarray(s * clock.sample_rate, rest.dtype) - base for s in (shortest, longest))
     rest = lax.stop_gradient(jnp.clip(rest, low, high)) + (rest - lax.stop_gradient(rest)) - less
     whole = jnp.floor(rest)

@@ -1,6 +1,7 @@
 """Delays: a fixed one with its memory as state, and a line read at a moving place."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -71,6 +72,17 @@ def moving_read(line: Audio, index: Int[Array, "..."], fraction: Float[Array, ".
     return jnp.tensordot(ones, kernel_taps(kernel, fraction) * windows, 1, precision="highest")
 
 
+def computed_once(rows: Audio) -> Audio:
+    """The same rows, as a matrix product with the identity.
+
+    XLA on the CPU works out a cheap-looking producer anew for every tap that uses it, fusing across
+    optimization barriers, but never into a matrix product. A row of zeros keeps a single row from being simplified.
+    """
+    channels = rows.shape[0]
+    identity = jnp.eye(channels, channels + 1, dtype=rows.dtype)
+    return jnp.matmul(identity, jnp.pad(rows, ((0, 1), (0, 0))), precision="highest")
+
+
 def still_read(
     line: Audio, index: Int[Array, "..."], fraction: Float[Array, "..."], kernel: Kernel, count: int
 ) -> Audio:
@@ -87,9 +99,24 @@ def still_read(
 
 
 def kernel_taps(kernel: Kernel, fraction: Float[Array, "..."]) -> Float[Array, "taps ..."]:
-    """The taps at a fraction of a sample, oldest sample first: one matrix product with its powers."""
-    centred = fraction - 0.5
-    powers = [jnp.ones_like(centred)]
-    for _ in range(kernel.shape[1] - 1):
-        powers.append(powers[-1] * centred)
-    return jnp.tensordot(jnp.asarray(kernel[::-1].copy(), centred.dtype), jnp.stack(powers), 1)
+    """The taps at a fraction of a sample, oldest sample first, by Horner's rule.
+
+    Their slope is the same rule on the derived polynomials, so that nothing is kept between its steps.
+    """
+
+    @jax.custom_jvp
+    def taps(centred: Float[Array, "..."]) -> Float[Array, "taps ..."]:
+        rows = jnp.asarray(kernel[::-1].copy(), centred.dtype).reshape(*kernel.shape, *(1,) * centred.ndim)
+        value = jnp.broadcast_to(rows[:, -1], (len(kernel), *centred.shape))
+        for power in reversed(range(kernel.shape[1] - 1)):
+            value = value * centred + rows[:, power]
+        return value
+
+    def slope(given: tuple[Any], moved: tuple[Any]) -> tuple[Any, Any]:
+        derived = kernel[:, 1:] * np.arange(1, kernel.shape[1]) if kernel.shape[1] > 1 else 0 * kernel
+        # An outer product, whose transpose is a matrix product: see `moving_read`.
+        every = jnp.tensordot(jnp.ones(len(kernel), moved[0].dtype), moved[0], 0, precision="highest")
+        return taps(given[0]), kernel_taps(derived, given[0] + 0.5) * every
+
+    taps.defjvp(slope)
+    return taps(fraction - 0.5)
