@@ -53,5 +53,6 @@ class Hysteresis(AbstractBlock):
 
     def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
         H = FULL_SCALE_FIELD * amplitude(read(self.drive, x, clock)) * x
-        M = magnetise(H, *state, self.material(x, clock), self.solver, self.substeps)
+        before, field = state
+        M = magnetise(H, before, field, self.material(x, clock), self.solver, self.substeps)
         return M / UNIT_MAGNETISATION, (M[:, -1], H[:, -1])
