@@ -98,6 +98,6 @@ class Feedback(AbstractBlock):
 
     @classmethod
     def examples(cls) -> tuple["Feedback", ...]:
-        from ddspfx.blocks.filter import LowPass
+        from ddspfx.blocks.gain import Gain
 
-        return (cls(LowPass(3_000.0), 0.0023, 0.7, shortest=0.002, longest=0.003),)
+        return (cls(Gain(-1.0), 0.0023, 0.7, shortest=0.002, longest=0.003),)
