@@ -18,7 +18,7 @@ from ddspfx.generators.transport import with_transport_of
 from ddspfx.models.catalogue import RECIPES
 from ddspfx.models.recipe import Recipe, Setting
 
-CANDIDATES = ("linear", "curve", "tape-gru", "hysteresis", "compressor", "gru")
+CANDIDATES = ("linear", "curve", "tape", "hysteresis", "compressor", "gru")
 TRIAL = 0.1
 """Share of the time that each candidate is given before the best goes on alone."""
 BELIEVED = 0.6

@@ -34,7 +34,7 @@ def wiener(
     from scipy.linalg import solve_toeplitz
 
     rows = [_Row.of(u, y, taps) for u, y in zip(inputs, targets, strict=True)]
-    power = sum(row.power(taps) for row in rows)
+    power = np.sum([row.power(taps) for row in rows], axis=0)
     if power[0] <= 0:
         return np.asarray(np.eye(1, taps)[0])
     column = power * (1 + ridge * (np.arange(taps) == 0))

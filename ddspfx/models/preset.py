@@ -20,7 +20,7 @@ REACH_S = 0.01
 """Seconds to either side of the mean delay: latency of the preset, room for its wow."""
 
 
-def tape(setting: Setting) -> Serial:
+def tape_machine(setting: Setting) -> Serial:
     """Drive into saturation, head bump, wow and flutter, treble loss by tape speed, hiss; each with a knob.
 
     Wow and flutter are in per cent of speed, peak: a delay of depth D at f Hz deviates by 2 pi f D.
@@ -29,20 +29,17 @@ def tape(setting: Setting) -> Serial:
     drive = Control("drive", 0, 24, 6, unit="dB", start=0.0, stop=24.0)
     speed = Switch("speed", {"15 ips": 19_000.0, "7.5 ips": 14_000.0, "3.75 ips": 8_000.0}, "7.5 ips")
     bump = Switch("speed", {"15 ips": 90.0, "7.5 ips": 60.0, "3.75 ips": 35.0}, "7.5 ips")
-    sway = Sum(
-        (_percent("wow", WOW_HZ, 0.08, LFO(WOW_HZ)), _percent("flutter", FLUTTER_HZ, 0.04, Wander(FLUTTER_HZ, seed=2)))
-    )
+    wow = _percent("wow", WOW_HZ, 0.08, LFO(WOW_HZ))
+    flutter = _percent("flutter", FLUTTER_HZ, 0.04, Wander(FLUTTER_HZ, seed=2))
+    level = Control("hiss", -90, -40, -66, unit="dB", start=-90.0, stop=-40.0)
     shape = np.interp(np.log(THIRD_OCTAVES), np.log([60.0, 1_000.0, 16_000.0]), [3.0, -3.0, 3.0])
     return Serial(
         tape=Tanh(drive),
         bump=Peak(bump, 2.0, 1.2),
         rumble=HighPass(25.0),
-        transport=VariableDelay(-REACH_S, REACH_S, sway, "lagrange5"),
+        transport=VariableDelay(-REACH_S, REACH_S, Sum((wow, flutter)), "lagrange5"),
         loss=LowPass(speed, 0.6),
-        hiss=Add(
-            Noise.shaped(THIRD_OCTAVES, list(shape), seed=1),
-            Control("hiss", -90, -40, -66, unit="dB", start=-90.0, stop=-40.0),
-        ),
+        hiss=Add(Noise.shaped(THIRD_OCTAVES, list(shape), seed=1), level),
     )
 
 

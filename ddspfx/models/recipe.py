@@ -45,6 +45,11 @@ class Recipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
     cost: float = 1.0
     kind: str = "grey"
+    preset: Callable[[Setting], AbstractBlock] | None = None
+
+    def playable(self, setting: Setting) -> AbstractBlock:
+        """The model to be heard without a fit: the preset with its knobs where there is one."""
+        return (self.preset or self.build)(setting)
 
 
 def transport(setting: Setting) -> dict[str, AbstractBlock]:
