@@ -10,7 +10,6 @@ from jaxtyping import Array, Float
 
 from ddspfx.clock import Clock
 from ddspfx.signal.noise import bits, filtered, gaussian, stream
-from ddspfx.signal.spline import basis, blend
 from ddspfx.types import Audio, Counter, Mono
 
 SLOPES = {"pink": 1, "brown": 2}
@@ -19,6 +18,8 @@ SLOWEST = {"pink": 1, "brown": 16}
 """Knots a second of the slowest part; the spectrum is flat below half of it, about."""
 SPLINE_POWER = 151 / 315
 """Variance of a cubic B-spline with independent knots of variance one: the integral of its square."""
+POLYNOMIAL = np.array([[1, -3, 3, -1], [4, 0, -6, 3], [1, 3, 3, -3], [0, 0, 0, 1]]) / 6
+"""From four knots to the coefficients of 1, u, u^2, u^3. Source: de Boor (1978), chapter X."""
 PLACE_BITS = 24
 """A counter's low bits hold the place in the second, those above them the octave, 0 for white noise."""
 
@@ -58,6 +59,20 @@ def recipe(colour: Literal["pink", "brown"], sample_rate: int) -> Recipe:
     return Recipe(tuple(int(r) for r in rates), tuple((weights / rms).tolist()), taps / rms)
 
 
+def smooth(knots: Audio, index: Counter, fraction: Float[Array, " samples"]) -> Audio:
+    """The cubic B-spline through random `knots` at `fraction` of the interval that takes knots index to index + 3.
+
+    The four knots of each interval are first made the four coefficients of its polynomial, in a matrix
+    product: XLA would fuse anything lighter into the gathers, and draw every knot again for every sample.
+    """
+    windows = jnp.stack([knots[:, k : knots.shape[1] - 3 + k] for k in range(4)], axis=-1)
+    rows = []
+    for row in windows @ jnp.asarray(POLYNOMIAL, float):
+        a, b, c, d = (row[:, power].at[index].get(mode="promise_in_bounds") for power in range(4))
+        rows.append(a + fraction * (b + fraction * (c + fraction * d)))
+    return jnp.stack(rows)
+
+
 def _finer(knots: Audio, odd: Counter, count: int) -> Audio:
     """The same splines with twice the knots: (1, 6, 1) / 8 at the old ones, (1, 1) / 2 between."""
     left, middle, right = knots[:, :-2], knots[:, 1:-1], knots[:, 2:]
@@ -77,8 +92,10 @@ def _counters(second: Counter, tick: Counter, count: int, rates: tuple[int, ...]
     sizes = [count] + [count // 2 + 3] * (len(rates) - 1)
     octave = np.repeat(octaves, sizes)
     run = first[octave] + jnp.asarray(np.concatenate([np.arange(size) for size in sizes]), jnp.int32)
-    rate = jnp.asarray(np.asarray(rates)[octave], jnp.int32)
-    return first, second + run // rate, run % rate + jnp.asarray((octave + 1) << PLACE_BITS, jnp.int32)
+    rate = np.asarray(rates)[octave]
+    # Rates are powers of two: a shift and a mask divide ten times faster than a division.
+    whole, place = run >> jnp.asarray(np.log2(rate), jnp.int32), run & jnp.asarray(rate - 1, jnp.int32)
+    return first, second + whole, place + jnp.asarray((octave + 1) << PLACE_BITS, jnp.int32)
 
 
 def _knots(drawn: Audio, first: Counter, count: int, weights: Float[Array, " octaves"]) -> Audio:
@@ -112,7 +129,7 @@ def coloured(colour: Literal["pink", "brown"], seed: int, channels: int, count: 
     key = stream(clock.key, colour, seed)
     drawn = gaussian(bits(key, jnp.concatenate([second, seconds]), jnp.concatenate([sample, places]), channels))
     white, own = drawn[:, : count + back], drawn[:, count + back :]
-    slow = blend(_knots(own, first, reach, jnp.asarray(plan.weights, float)), index - index[0], basis(fraction))
+    slow = smooth(_knots(own, first, reach, jnp.asarray(plan.weights, float)), index - index[0], fraction)
     return jnp.asarray(slow + filtered(white, jnp.asarray(plan.taps, float)))
 
 

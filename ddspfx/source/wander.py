@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ddspfx.clock import Clock
+from ddspfx.signal.colour import smooth
 from ddspfx.signal.noise import bits, gaussian, stream
 from ddspfx.signal.phase import cycles
-from ddspfx.signal.spline import basis, blend
 from ddspfx.slot import AbstractSource, Constant, SlotLike, param
 from ddspfx.source.steady import refuse_source, steady
 from ddspfx.types import Readable
@@ -50,7 +50,7 @@ class Wander(AbstractSource):
         places = (index[0] - 1).astype(jnp.int32) + jnp.arange(reach, dtype=jnp.int32)
         drawn = gaussian(bits(stream(clock.key, "wander", self.seed), places, 0 * places, 1))
         knots = jnp.clip(drawn, -LIMIT, LIMIT) / RMS
-        wave = blend(knots, (index - index[0]).astype(jnp.int32), basis(rest))
+        wave = smooth(knots, (index - index[0]).astype(jnp.int32), rest)
         return jnp.asarray(self.centre + self.depth * wave)
 
     def bounds(self) -> tuple[float, float]:
