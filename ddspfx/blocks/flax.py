@@ -54,7 +54,7 @@ class Module(eqx.Module):
         return jax.tree.map(lambda c: jnp.asarray(c, jnp.result_type(c, float)), carry)
 
 
-def _taken_apart(network: Any, variables: Any, features: int, key: RandomKey | None) -> Module:
+def _taken_apart(network: Any, variables: Any, x: Float[Array, "samples features"], key: RandomKey | None) -> Module:
     from flax import linen, nnx
 
     if isinstance(network, nnx.Module):
@@ -68,9 +68,8 @@ def _taken_apart(network: Any, variables: Any, features: int, key: RandomKey | N
     if variables is None and key is None:
         raise ValueError("params and key are both missing: give the linen network's variables, or a key to draw them")
     if variables is None:
-        x = jnp.zeros((1, features))
         with_carry = hasattr(network, "initialize_carry")
-        args = (network.initialize_carry(jax.random.key(0), (features,)), x[0]) if with_carry else (x,)
+        args = (network.initialize_carry(jax.random.key(0), x[0].shape), x[0]) if with_carry else (x,)
         variables = network.init(key, *args)
     return Module(variables, network, None, None)
 
@@ -112,7 +111,7 @@ class FlaxBlock(AbstractBlock):
             raise ValueError(f"context is {context}, but must be at least 0 samples")
         self.controls, self.level = knobs(controls), level
         self.context, self.residual = context, residual
-        self.module = _taken_apart(network, params, 1 + total_width(controls), key)
+        self.module = _taken_apart(network, params, jnp.zeros((context + 1, 1 + total_width(controls))), key)
         outputs = self._outputs()
         drawn = jax.random.key(0) if key is None else jax.random.fold_in(key, 1)
         self.readout = None if outputs == 1 else uniform(drawn, (outputs,), outputs)

@@ -154,6 +154,6 @@ class TCN(AbstractBlock):
     def examples(cls) -> tuple["TCN", ...]:
         knobs = (Control("drive", 0, 10, 5), Switch("speed", ("slow", "fast")))
         return (
-            cls(4, 4, key=jax.random.key(0)),
-            cls(3, 2, gated=True, controls=knobs, residual=False, key=jax.random.key(1)),
+            cls(4, 2, key=jax.random.key(0)),
+            cls(3, 2, 2, gated=True, controls=knobs, residual=False, key=jax.random.key(1)),
         )
