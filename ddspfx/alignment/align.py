@@ -92,7 +92,7 @@ def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignment:
     Raises ValueError for empty, non-finite or unequal-channel input. A silent or unrelated pair is no error: see
     `confidence` and `warnings`.
     """
-    x, y = _signal(dry, "dry"), _signal(wet, "wet")
+    x, y = signal(dry, "dry"), signal(wet, "wet")
     if x.shape[0] != y.shape[0]:
         raise ValueError(f"dry has {x.shape[0]} channels and wet {y.shape[0]}, but both must have the same: mix one")
     warnings = odd_sound(x, "Dry", sample_rate) + odd_sound(y, "Wet", sample_rate)
@@ -122,7 +122,8 @@ def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignment:
     )
 
 
-def _signal(x: ArrayLike, name: str) -> Reals:
+def signal(x: ArrayLike, name: str) -> Reals:
+    """(channels, samples) in float64. Raises ValueError for another shape, or samples that are not finite."""
     rows = np.atleast_2d(np.asarray(x, np.float64))
     if rows.ndim != 2 or rows.shape[0] not in (1, 2) or rows.shape[1] < 2:
         raise ValueError(

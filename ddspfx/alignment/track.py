@@ -1,0 +1,189 @@
+"""The delay of a recording at every moment, from its programme alone."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ddspfx.alignment.align import Alignment, align, signal
+from ddspfx.alignment.frames import frame_correlations
+from ddspfx.alignment.gauss_newton import (
+    Knots,
+    inverse_diagonal,
+    knots_at,
+    local_weights,
+    newton_step,
+    prior_bands,
+)
+from ddspfx.alignment.interpolate import Interpolant, Reals
+from ddspfx.alignment.local_lags import block_lags
+from ddspfx.alignment.response import filtered, spectrum_pair, whitener
+from ddspfx.alignment.smoother import smoothed
+from ddspfx.alignment.viterbi import best_path, refined
+from ddspfx.source.trajectory import Trajectory
+
+_BANDS = (0.0, 60.0, 200.0, 500.0, 1200.0, 3000.0, 7000.0, 1e9)  # Hz
+# Whether slips are looked for, Newton steps and their temper; the response is found anew before each.
+_SCHEDULE = ((True, 3, 0.1), (True, 3, 0.1), (False, 4, 0.3))
+_CORNER = 30.0  # Hz to which a transport's speed moves freely
+_STILLEST, _WILDEST = 1e-4, 2e-2  # deviation of speed that the prior allows
+_INFLATION = 3.0  # the posterior is two to four times too sure
+
+
+class _Reach(NamedTuple):
+    """How a coarse pass looks: frame and hop in seconds, lags in seconds, steepest change, and the expected bend."""
+
+    frame: float
+    hop: float
+    lag: float
+    steepest: float
+    bend: float
+
+
+_NARROW = _Reach(0.093, 0.01, 64 / 44_100, 0.004, 0.1 / 44_100)
+_NEAR = _Reach(0.046, 0.005, 16 / 44_100, 0.004, 0.05 / 44_100)
+_WIDE = _Reach(0.07, 0.005, 1200 / 44_100, 0.06, 1.5 / 44_100)
+
+
+def track(
+    dry: ArrayLike,
+    wet: ArrayLike,
+    sample_rate: int,
+    *,
+    alignment: Alignment | None = None,
+    rate: int = 200,
+    refine: bool = True,
+) -> Trajectory:
+    """The delay d(t), wet(t) = device(dry(t - d(t))), in seconds at wet's times, the latency included.
+
+    Arrays as in `align`. A path through weighted short-time correlations (Viterbi, then a stiff smoother that
+    bridges silence) starts it; `refine` then alternates a long linear response with Gauss–Newton steps on the
+    spline's knots, `rate` a second, on whitened residuals. `spread` of the result is the posterior's standard
+    deviation. A constant delay cannot be told from the device's own and stays as the coarse path has it.
+    Raises ValueError as `align` does, and when nothing in wet can be followed.
+    """
+    alignment = alignment or align(dry, wet, sample_rate)
+    x, y = signal(dry, "dry"), signal(wet, "wet")
+    x = x[::-1] if alignment.swapped else x
+    if alignment.confidence == 0.0:
+        raise ValueError("wet has nothing in common with dry: check that they are one pair")
+    delays, deviations = _coarse(x, y, alignment)
+    if refine:
+        delays, deviations = _refined(x, y, delays, sample_rate, rate)
+    some = np.arange(0, y.shape[1], max(1, sample_rate // (4 * rate)))
+    times, duration = some / sample_rate, y.shape[1] / sample_rate
+    spread = deviations[some] / sample_rate
+    return Trajectory.fit(times, delays[some] / sample_rate, duration, sample_rate, rate, spread=spread)
+
+
+def _coarse(x: Reals, y: Reals, alignment: Alignment) -> tuple[Reals, Reals]:
+    """Total delay and its deviation at every sample of wet, both in samples."""
+    rate, length = alignment.sample_rate, y.shape[1]
+    xw = alignment.warp(x[::-1] if alignment.swapped else x)
+    how = _WIDE if _swings(xw, y, rate, alignment.polarity) else _NARROW
+    rest, deviations = _path(xw, y, how, rate, alignment.polarity)
+    start, slope = alignment.latency * rate, 1 - alignment.speed
+    return rest + start + slope * (np.arange(length) - rest), deviations
+
+
+def _path(x: Reals, y: Reals, how: _Reach, rate: int, sign: int) -> tuple[Reals, Reals]:
+    """The smooth lag of `y` behind `x` and its deviation at every sample, in samples."""
+    hop = max(1, round(how.hop * rate))
+    frame = 2 * round(how.frame * rate / 2)
+    frames = frame_correlations(x, y, frame, hop, round(how.lag * rate), sign)
+    path = best_path(frames.scores, max(1, round(2 * how.steepest * hop)))
+    index, curvature = refined(frames.scores, path)
+    lags = np.interp(index, np.arange(len(frames.lags)), frames.lags)
+    information = 4 * curvature * hop / frame  # half-sample grid; overlapping frames share their evidence
+    variances = 1 / np.maximum(information, 1e-9)
+    line = smoothed(lags, variances, how.bend * rate * (how.hop / 0.01) ** 2)
+    n = np.arange(y.shape[1])
+    deviations = np.sqrt(np.minimum(variances, 1e6))
+    return np.interp(n, frames.centres, line), np.interp(n, frames.centres, deviations)
+
+
+def _swings(xw: Reals, y: Reals, rate: int, sign: int) -> bool:
+    """Whether clear lags of short blocks leave the narrow range."""
+    clear = block_lags(xw, y, round(0.046 * rate) // 2 * 2, sign, round(_WIDE.lag * rate)).clear()
+    return len(clear.lags) > 8 and float(np.mean(np.abs(clear.lags) > 0.8 * _NARROW.lag * rate)) > 0.1
+
+
+def _refined(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> tuple[Reals, Reals]:
+    """Gauss–Newton from `delays`, by the schedule; returns delays and deviations at every sample."""
+    length = y.shape[1]
+    n = np.arange(length)
+    trend = np.polyval(np.polyfit(n[::441], delays[::441], 1), n)
+    knots = knots_at(length, sample_rate / rate)
+    c = _projected(knots, delays - trend, sample_rate / rate)
+    prior = _prior(delays - trend, knots, sample_rate, rate)
+    sources = [Interpolant.of(row) for row in x]
+    A = np.zeros((4, knots.knots))
+    for again, steps, temper in _SCHEDULE:
+        positions = n - trend - knots.values(c)
+        responses = [spectrum_pair(source(positions), row) for source, row in zip(sources, y, strict=True)]
+        if again:
+            c = c + _projected(knots, _slips(sources, y, responses, positions, sample_rate), sample_rate / rate)
+        for _ in range(steps):
+            A, h = _normal(sources, y, responses, knots, n - trend - knots.values(c), sample_rate)
+            A, h = temper * A, temper * h
+            c = c + newton_step(A, h, prior, c)
+    deviations = np.sqrt(np.maximum(inverse_diagonal(A + prior), 0.0)) * _INFLATION
+    return trend + knots.values(c), knots.values(deviations)
+
+
+def _slips(sources: list[Interpolant], y: Reals, responses: list[Reals], positions: Reals, sample_rate: int) -> Reals:
+    """How far the prediction runs ahead of `y` at each sample: what a path in the wrong period left."""
+    predicted = [filtered(source(positions), H) for source, H in zip(sources, responses, strict=True)]
+    return _path(np.stack(predicted), y, _NEAR, sample_rate, 1)[0]
+
+
+def _projected(knots: Knots, values: Reals, step: float) -> Reals:
+    """Knots of the least-squares spline through `values`."""
+    from scipy.linalg import solveh_banded
+
+    bands = knots.gram(np.ones(len(values)))
+    bands[-1] += 1e-6 * step
+    c: Reals = solveh_banded(bands, knots.project(values))
+    return c
+
+
+def _prior(rest: Reals, knots: Knots, sample_rate: int, rate: int) -> Reals:
+    """The prior in samples, its power from how fast the coarse path moves, within what transports do."""
+    hop = sample_rate // 50
+    moves = np.diff(rest[::hop]) / hop
+    deviation = np.clip(1.5 * np.std(moves), _STILLEST, _WILDEST)
+    return prior_bands(knots.knots, 1 / rate, float(deviation**2) / (2 * _CORNER), _CORNER) / sample_rate**2
+
+
+def _normal(
+    sources: list[Interpolant], y: Reals, responses: list[Reals], knots: Knots, positions: Reals, sample_rate: int
+) -> tuple[Reals, Reals]:
+    """Normal matrix and right side, summed over channels and bands, each weighted by its local residual."""
+    A, h = np.zeros((4, knots.knots)), np.zeros(knots.knots)
+    inside = (positions > 0) & (positions < np.inf)
+    for source, row, H in zip(sources, y, responses, strict=True):
+        residual = row - filtered(source(positions), H)
+        W = whitener(residual)
+        slope = filtered(source.derivative(positions), H * W)
+        for e, g in zip(_bands(filtered(residual, W), sample_rate), _bands(slope, sample_rate), strict=True):
+            weights = np.where(inside, local_weights(e, sample_rate), 0.0)
+            A += knots.gram(weights * g * g)
+            h -= knots.project(weights * g * e)
+    return A, h
+
+
+def _bands(x: Reals, sample_rate: int) -> list[Reals]:
+    """`x` split by frequency."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    count = next_fast_len(len(x), real=True)
+    spectrum = rfft(x, count)
+    edges = np.searchsorted(np.arange(len(spectrum)) * sample_rate / count, _BANDS)
+    parts = []
+    for low, high in pairwise(edges):
+        if high > low:
+            part = np.zeros_like(spectrum)
+            part[low:high] = spectrum[low:high]
+            parts.append(irfft(part, count)[: len(x)])
+    return parts
