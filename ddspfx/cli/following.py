@@ -1,0 +1,38 @@
+"""Whoever follows a fit at the keyboard: a bar on a terminal, plain lines in a log."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from ddspfx.fit.progress import Lines, Progress
+
+
+class _Bar:
+    """One line that moves: share done, loss, validation ESR, time left; sentences scroll above it."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._task = bar.add_task("fitting", total=1.0, figures="")
+
+    def say(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False)
+
+    def step(self, share: float, loss: float, esr: float, seconds_left: float) -> None:
+        figures = f"loss {loss:.4f}  validation ESR {esr:.4f}  {seconds_left:4.0f} s left"
+        self._bar.update(self._task, completed=share, figures=figures)
+
+
+@contextlib.contextmanager
+def following() -> Iterator[Progress]:
+    """Progress on standard error, as suits it."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Live
+
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[figures]}"))
+    with Live(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield _Bar(bar)

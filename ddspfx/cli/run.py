@@ -1,0 +1,74 @@
+"""From arguments to an exit code: whatever goes wrong becomes one line on standard error."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+
+from ddspfx.cli.wording import expected, in_words
+
+FAULT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 130, 141, 143
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Exit code of `ddspfx` with these arguments: 0, 2 for a fault of the user's or the machine's, 130 for Ctrl-C.
+
+    `--traceback` anywhere, or DDSPFX_TRACEBACK=1, lets errors through with their traceback.
+    """
+    given = list(sys.argv[1:] if argv is None else argv)
+    bare = [word for word in given if word != "--traceback"] or ["--help"]
+    if len(bare) < len(given) or os.environ.get("DDSPFX_TRACEBACK", "") not in ("", "0"):
+        return _command(bare)
+    with _terminable():
+        try:
+            return _command(bare)
+        except BrokenPipeError:
+            _forget_stdout()
+            return BROKEN_PIPE
+        except KeyboardInterrupt:
+            print(f"ddspfx: interrupted{_cure_of_interruption(bare)}", file=sys.stderr)
+            return INTERRUPTED
+        except expected() as error:
+            print(f"ddspfx: {in_words(error, bare)}", file=sys.stderr)
+            return FAULT
+
+
+def _command(argv: list[str]) -> int:
+    from typer.main import get_command
+
+    from ddspfx.cli.app import app
+
+    code = get_command(app).main(argv, prog_name="ddspfx", standalone_mode=False)
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _cure_of_interruption(argv: list[str]) -> str:
+    if argv[0] != "fit":
+        return "; nothing was written"
+    return "; what was fitted so far is kept: run the same command with --resume to go on"
+
+
+def _forget_stdout() -> None:
+    """Nobody reads any more: the interpreter must not complain when it flushes at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """A polite kill unwinds, so that files half-written are removed; where this is not the main thread, as it was."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(TERMINATED)
+
+    try:
+        before = signal.signal(signal.SIGTERM, leave)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
