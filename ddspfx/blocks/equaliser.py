@@ -33,7 +33,7 @@ def centres(bands: str) -> Float[np.ndarray, " bands"]:
     """Exact centre frequencies in Hz: ten octaves from 31.6 Hz to 15.8 kHz, or 31 thirds from 20 Hz to 20 kHz.
 
     f = 1000 · 10^(0.3 n / b) for b bands an octave; printed on panels as 31.5, 63, 125 … and 20, 25, 31.5 ….
-    Raises ValueError for other bands. Source: IEC 61260-1 (2014), eqs. 1 and 2; ISO 266 (1997) for the names.
+    Raises ValueError for other bands. Source: IEC 61260-1 (2014); ISO 266 (1997) for the names.
     """
     if bands not in _PER_OCTAVE:
         raise ValueError(f"bands is {bands!r}, but must be one of {', '.join(_PER_OCTAVE)}")
@@ -50,7 +50,7 @@ class GraphicEQ(AbstractBlock):
     peaks' gains, and two passes of the same matrix on what is still missing come within 0.5 dB, between
     -12 and 12 dB, of any wish. Raises ValueError for another number of gains than bands.
 
-    Source: Välimäki and Liski (2017), "Accurate cascade graphic equalizer", eqs. 12 to 16; the bandwidths,
+    Source: Välimäki and Liski (2017), "Accurate cascade graphic equalizer"; the bandwidths,
     compressed near half the sample rate, after Bristow-Johnson (2005).
     """
 

@@ -122,7 +122,7 @@ def invariant(
     a recurrence of the same kind with (I + E)^block, solved the same way in groups. Exact for every split.
 
     Source: Barnes and Shinnaka (1980), "Block-shift invariance and block implementation of discrete-time
-    filters", eqs. 5 to 8.
+    filters".
     """
     axis = 0 if system.D.ndim else None
     run = jax.vmap(lambda x, system, state: _invariant(x, system, state, block), in_axes=(0, axis, 0))
