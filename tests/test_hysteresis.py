@@ -212,6 +212,16 @@ def test_a_sine_settles_into_a_symmetric_loop_that_loses_energy():
     assert 0 < areas[0] < areas[1] < areas[2]
 
 
+def test_a_material_a_channel_plays_as_it_does_alone():
+    """With a field that stands still at its turns, where a rounding error must not pass for a movement."""
+    x = np.repeat(np.sin(0.3 * np.arange(200)), 2)
+    alone = [magnetised(x, material, "rk4") for material in (TAPE, SOFT, COUPLED)]
+    columns = Magnetics(*(jnp.asarray(v, float)[:, None] for v in np.array([TAPE, SOFT, COUPLED]).T))
+    H = jnp.broadcast_to(FULL_SCALE_FIELD * jnp.asarray(x, float), (3, x.size))
+    together = compiled("rk4")(H, jnp.zeros(3), jnp.zeros(3), columns)
+    np.testing.assert_allclose(np.asarray(together) / 3.5e5, np.array(alone) / 3.5e5, atol=2e-6)
+
+
 def test_without_coercivity_the_loop_closes_on_the_anhysteretic_curve():
     x = 2 * np.sin(2 * np.pi * np.arange(600) / 300)
     thin = Magnetics(3.5e5, 2.2e4, 1.0, 0.3, 0.1)

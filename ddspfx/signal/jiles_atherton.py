@@ -15,7 +15,7 @@ from ddspfx.types import Audio, Readable
 SUBSTEPS = {"rk2": 8, "rk4": 4, "newton": 6}
 """Steps a sample that keep each solver within 1e-3 of saturation on the test's settings and signals."""
 REACH = 1.5
-"""Longest step of the field in units of the coercivity; RK4 is stable up to 2.8, RK2 up to 2."""
+"""Longest step in units of the field in which M relaxes; RK4 is stable up to 2.8, RK2 up to 2."""
 ITERATIONS = 3
 
 
@@ -182,7 +182,7 @@ def _substep(solver: str) -> Step:
         M: Array, index: Any, h: Array, d: Array, fade: Array, before: Array, after: Array, Ms: Array, *p: Array
     ) -> Array:
         m = M / Ms
-        m = jnp.where(index == 0, after + (m - before) * fade, m)
+        m = jnp.where((index == 0) & (fade < 1.0), after + (m - before) * fade, m)
         return Ms * jnp.clip(rule(h + index * d, m, d, jnp.sign(d), *p), -1.0, 1.0)
 
     return step
@@ -226,8 +226,9 @@ def magnetise(
     He = H + alpha M, Man = Ms L(He / a), delta = sign dH, D = 1 where delta (Man - M) > 0, else 0, integrated
     over H along the straight line between samples, so no derivative in time is taken and the sample rate
     only says how far apart the samples lie. `solver` is "rk2" (midpoint), "rk4" or "newton" (implicit
-    midpoint). `substeps` equal steps a sample, none longer than `REACH` k: of a longer way, the part before
-    the last `REACH substeps` k is leapt over, since its memory fades as exp(-|dH| / k). |M| <= Ms always.
+    midpoint). `substeps` equal steps a sample, none longer than `REACH` k (1 - s) (1 - s c) with s the coupling,
+    the field in which the steepest part relaxes: of a longer way, what comes before is leapt over, since its
+    memory fades as exp(-|dH| / k), to M = Man(H - delta (1 - c) k) plus what has not faded. |M| <= Ms always.
     Raises ValueError for an unknown solver.
     Sources: Jiles and Atherton (1986), J. Magn. Magn. Mater. 61; Jiles, Thoelke, Devine (1992), IEEE Trans.
     Magn. 28 (Delta_M); Holters and Zölzer (2016), DAFx; Chowdhury (2019), DAFx, eq. 12 (tape).
@@ -239,13 +240,13 @@ def magnetise(
         raise ValueError(f"substeps is {substeps}, but must be at least 1")
     Ms, a, k, share, c = (jnp.asarray(value, H.dtype) for value in parameters)
     kappa, coupling = k / a, 3.0 * share
-    start = jnp.concatenate([H0[:, None].astype(H.dtype), H[:, :-1]], axis=1) / a
-    way = H / a - start
-    size, sign = jnp.abs(way), jnp.sign(way)
-    rest = jnp.minimum(size, REACH * steps * kappa * (1.0 - share) * (1.0 - share * c))
-    begin = H / a - sign * rest
-    fade = jnp.exp(-(size - rest) / kappa)
+    last = jnp.concatenate([H0[:, None].astype(H.dtype), H[:, :-1]], axis=1)
+    start, way, sign = last / a, (H - last) / a, jnp.sign(H - last)
+    reach = REACH * steps * kappa * (1.0 - share) * (1.0 - share * c)
+    rest = jnp.where(jnp.abs(way) > reach, sign * reach, way)
+    begin = start + (way - rest)
+    fade = jnp.exp(-jnp.abs(way - rest) / kappa)
     back = sign * (1.0 - c) * kappa
     before, after = _solve(jnp.stack([start - back, begin - back]), jnp.broadcast_to(coupling, (2, *H.shape)), 4)
-    values = (begin, sign * rest / steps, fade, before, after, Ms, kappa, coupling, c)
+    values = (begin, rest / steps, fade, before, after, Ms, kappa, coupling, c)
     return march(_substep(solver), M0, *values, substeps=steps)
