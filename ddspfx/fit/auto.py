@@ -10,6 +10,8 @@ import numpy as np
 from ddspfx.data.pair import Pair
 from ddspfx.fit.findings import findings
 from ddspfx.fit.fit import fit
+from ddspfx.fit.plan import begin
+from ddspfx.fit.plan import planned as plan_of
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.run import NAME, Run
 from ddspfx.fit.settings import Settings
@@ -63,18 +65,20 @@ def fit_auto(
 
     Every candidate is given the same share of the time, the best one the rest. The plan is made from nominal
     costs, not from a clock, so the same call does the same steps. With `out`, each candidate leaves its run in
-    `out/candidates`; `resume` skips what is done. The run says in words what was found.
+    `out/candidates`; `resume` skips what is done. Settings that are given win over the plan and over what a
+    model asks for. The run says in words what was found. Raises ValueError when `resume` meets another fit.
     """
     progress = progress or Silent()
     settings = (settings or Settings()).with_changes(**changes)
     given = [pairs] if isinstance(pairs, Pair | Take) else list(pairs)
     takes = [p if isinstance(p, Take) else prepare(p, say=progress.say) for p in given]
+    folder = None if out is None else Path(out)
+    resume = folder is not None and begin(folder, plan_of(takes, names, settings), resume)
     span = wander(takes) if settings.time != "none" else None
     still = span is None
     if still:
         settings = settings.with_changes(time="none")
     setting = Setting(takes[0].sample_rate, span, jax.random.key(settings.seed))
-    folder = None if out is None else Path(out)
     trial = minutes * BELIEVED * (TRIAL if len(names) > 1 else 1.0)
     runs: dict[str, Run] = {}
     for name in names:
@@ -96,6 +100,12 @@ def _esr(run: Run) -> float:
     return float(run.figures.get("esr_validation", run.figures["esr_training"]))
 
 
+def _planned(recipe: Recipe, minutes: float, settings: Settings) -> Settings:
+    """The settings for one model: the plan, over it what the model asks for, over both what was given."""
+    plan = {"passes": passes(recipe, minutes, settings), **recipe.settings}
+    return settings.with_changes(**{name: plan[name] for name in plan if name not in settings.model_fields_set})
+
+
 def _tried(
     recipe: Recipe,
     setting: Setting,
@@ -108,11 +118,20 @@ def _tried(
 ) -> Run:
     """One candidate's share of the time, or what it left when it already had it."""
     own = None if folder is None else folder / "candidates" / recipe.name
-    if resume and own is not None and (own / NAME).is_file():
-        return Run.load(own)
-    planned = settings.with_changes(**{"passes": passes(recipe, minutes, settings), **recipe.settings})
+    planned = _planned(recipe, minutes, settings)
+    done = _done(own, planned) if resume else None
+    if done is not None:
+        return done
     progress.say(f"{recipe.name}: {recipe.summary}; {planned.passes} passes")
     return fit(recipe.build(setting), takes, settings=planned, out=own, resume=resume, progress=progress)
+
+
+def _done(folder: Path | None, planned: Settings) -> Run | None:
+    """The run in a candidate's folder; None where it is not finished, or more passes are planned now."""
+    if folder is None or not (folder / NAME).is_file():
+        return None
+    run = Run.load(folder)
+    return run if run.settings.passes >= planned.passes else None
 
 
 def _continued(
@@ -126,15 +145,14 @@ def _continued(
     progress: Progress,
 ) -> Run:
     """The winner, on from where it stands."""
-    planned = settings.with_changes(**{"passes": passes(recipe, minutes, settings), **recipe.settings})
+    planned = _planned(recipe, minutes, settings)
     if planned.passes < 1:
         return run
     progress.say(f"{recipe.name} goes on: {planned.passes} passes")
     latents = run.latents or None
     own = None if folder is None else folder / "candidates" / f"{recipe.name}-on"
-    if resume and own is not None and (own / NAME).is_file():
-        longer = Run.load(own)
-    else:
+    longer = _done(own, planned) if resume else None
+    if longer is None:
         longer = fit(run.model, takes, settings=planned, latents=latents, out=own, resume=resume, progress=progress)
     return longer if _esr(longer) <= _esr(run) else run
 

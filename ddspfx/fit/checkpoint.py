@@ -1,6 +1,8 @@
 """Where a fit stands, on disk: safetensors with a line of JSON, written whole or not at all, no pickle."""
 
 import json
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ddspfx.fit.takes import Take
 from ddspfx.storage import write_atomically
 
 Tree = TypeVar("Tree")
@@ -41,3 +44,8 @@ def read(path: Path, like: Tree) -> tuple[Tree, dict[str, Any]]:
     filled = [jnp.asarray(next(stored), leaf.dtype) if eqx.is_array(leaf) else leaf for leaf in leaves]
     tree: Tree = jax.tree.unflatten(shape, filled)
     return tree, notes
+
+
+def fingerprint(takes: Sequence[Take]) -> list[int]:
+    """A checksum of each take's dry and wet, so that a fit is not resumed on other recordings."""
+    return [zlib.crc32(np.ascontiguousarray(t.wet), zlib.crc32(np.ascontiguousarray(t.dry))) for t in takes]

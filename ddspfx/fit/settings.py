@@ -35,5 +35,5 @@ class Settings(BaseModel):
     match_noise: bool = Field(True, description="fit noise sources to what the quiet model leaves")
 
     def with_changes(self, **changes: Any) -> "Settings":
-        """The settings with some replaced, checked again."""
-        return Settings(**{**self.model_dump(), **changes})
+        """The settings with some replaced, checked again; it stays known which were given (`model_fields_set`)."""
+        return Settings(**{**self.model_dump(exclude_unset=True), **changes})

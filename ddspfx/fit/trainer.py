@@ -70,9 +70,8 @@ class Trainer:
         """All passes that are left; the best model and latents."""
         if resume and self.folder is not None and (self.folder / FILE).is_file():
             self._restore()
-        elif self.notes["pass"] == 0:
-            self._improve()
-            self._validate(float("nan"))
+        else:
+            self._begin()
         began = time.monotonic() - self.notes["elapsed"]
         while self.notes["pass"] < self.settings.passes and not self._tired():
             self._pass()
@@ -82,6 +81,13 @@ class Trainer:
                 break
         self._last_look()
         return self.best
+
+    def _begin(self) -> None:
+        """The first look; a checkpoint that another fit left here must not be resumed from by a later call."""
+        if self.folder is not None:
+            (self.folder / FILE).unlink(missing_ok=True)
+        self._improve()
+        self._validate(float("nan"))
 
     def _rate(self) -> float:
         done = self.notes["pass"] / self.settings.passes
@@ -155,6 +161,7 @@ class Trainer:
     def _write(self) -> None:
         if self.folder is not None:
             notes = {**self.notes, "history": self.history, "settings": self.settings.model_dump()}
+            notes["pairs"] = checkpoint.fingerprint(self.takes)
             checkpoint.write(self.folder / FILE, (self.learner, self.best), notes)
 
     def _restore(self) -> None:
@@ -166,6 +173,8 @@ class Trainer:
         changed = sorted(name for name in new if old.get(name) != new[name] and name not in ("minutes", "passes"))
         if changed:
             raise ValueError(f"{path} was made with another {', '.join(changed)}: resume with the same settings")
+        if notes.pop("pairs") != checkpoint.fingerprint(self.takes):
+            raise ValueError(f"{path} belongs to other pairs: give the same, or start the fit again without resume")
         self.history = notes.pop("history")
         self.notes = notes
         self.progress.say(f"resumed after pass {notes['pass']} of {self.settings.passes}")
