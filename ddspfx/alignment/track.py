@@ -18,7 +18,7 @@ from ddspfx.alignment.gauss_newton import (
 )
 from ddspfx.alignment.interpolate import Interpolant, Reals
 from ddspfx.alignment.local_lags import block_lags
-from ddspfx.alignment.response import filtered, spectrum_pair, whitener
+from ddspfx.alignment.response import Device, filtered, fit_device, whitener
 from ddspfx.alignment.smoother import smoothed
 from ddspfx.alignment.viterbi import best_path, refined
 from ddspfx.source.trajectory import Trajectory
@@ -42,7 +42,7 @@ class _Reach(NamedTuple):
 
 
 _NARROW = _Reach(0.093, 0.01, 64 / 44_100, 0.004, 0.1 / 44_100)
-_NEAR = _Reach(0.046, 0.005, 16 / 44_100, 0.004, 0.05 / 44_100)
+_NEAR = _Reach(0.046, 0.005, 16 / 44_100, 0.01, 2.0 / 44_100)
 _WIDE = _Reach(0.07, 0.005, 1200 / 44_100, 0.06, 1.5 / 44_100)
 
 
@@ -121,20 +121,20 @@ def _refined(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> 
     A = np.zeros((4, knots.knots))
     for again, steps, temper in _SCHEDULE:
         positions = n - trend - knots.values(c)
-        responses = [spectrum_pair(source(positions), row) for source, row in zip(sources, y, strict=True)]
+        devices = [fit_device(source(positions), row) for source, row in zip(sources, y, strict=True)]
         if again:
-            c = c + _projected(knots, _slips(sources, y, responses, positions, sample_rate), sample_rate / rate)
+            c = c + _projected(knots, _slips(sources, y, devices, positions, sample_rate), sample_rate / rate)
         for _ in range(steps):
-            A, h = _normal(sources, y, responses, knots, n - trend - knots.values(c), sample_rate)
+            A, h = _normal(sources, y, devices, knots, n - trend - knots.values(c), sample_rate)
             A, h = temper * A, temper * h
             c = c + newton_step(A, h, prior, c)
     deviations = np.sqrt(np.maximum(inverse_diagonal(A + prior), 0.0)) * _INFLATION
     return trend + knots.values(c), knots.values(deviations)
 
 
-def _slips(sources: list[Interpolant], y: Reals, responses: list[Reals], positions: Reals, sample_rate: int) -> Reals:
+def _slips(sources: list[Interpolant], y: Reals, devices: list[Device], positions: Reals, sample_rate: int) -> Reals:
     """How far the prediction runs ahead of `y` at each sample: what a path in the wrong period left."""
-    predicted = [filtered(source(positions), H) for source, H in zip(sources, responses, strict=True)]
+    predicted = [device(source(positions)) for source, device in zip(sources, devices, strict=True)]
     return _path(np.stack(predicted), y, _NEAR, sample_rate, 1)[0]
 
 
@@ -157,15 +157,16 @@ def _prior(rest: Reals, knots: Knots, sample_rate: int, rate: int) -> Reals:
 
 
 def _normal(
-    sources: list[Interpolant], y: Reals, responses: list[Reals], knots: Knots, positions: Reals, sample_rate: int
+    sources: list[Interpolant], y: Reals, devices: list[Device], knots: Knots, positions: Reals, sample_rate: int
 ) -> tuple[Reals, Reals]:
     """Normal matrix and right side, summed over channels and bands, each weighted by its local residual."""
     A, h = np.zeros((4, knots.knots)), np.zeros(knots.knots)
     inside = (positions > 0) & (positions < np.inf)
-    for source, row, H in zip(sources, y, responses, strict=True):
-        residual = row - filtered(source(positions), H)
+    for source, row, device in zip(sources, y, devices, strict=True):
+        x = source(positions)
+        residual = row - device(x)
         W = whitener(residual)
-        slope = filtered(source.derivative(positions), H * W)
+        slope = filtered(device.gain(x) * source.derivative(positions), device.H * W)
         for e, g in zip(_bands(filtered(residual, W), sample_rate), _bands(slope, sample_rate), strict=True):
             weights = np.where(inside, local_weights(e, sample_rate), 0.0)
             A += knots.gram(weights * g * g)

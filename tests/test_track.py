@@ -1,0 +1,147 @@
+"""The delay at every moment, against synthetic transports, and the pieces of the method against what they claim."""
+
+import numpy as np
+from scipy.signal import butter, sosfilt
+
+from ddspfx.alignment.gauss_newton import banded_product, inverse_diagonal, knots_at, newton_step, prior_bands
+from ddspfx.alignment.interpolate import Interpolant, sample_at
+from ddspfx.alignment.response import filtered, spectrum_pair
+from ddspfx.alignment.smoother import difference_bands, smoothed
+from ddspfx.alignment.track import track
+from ddspfx.alignment.viterbi import best_path, refined
+
+RATE = 44_100
+
+
+def music(seconds: float, seed: int = 0) -> np.ndarray:
+    """Noise bursts and notes over a quiet floor."""
+    rng = np.random.default_rng(seed)
+    count = int(seconds * RATE)
+    x = 0.003 * rng.standard_normal(count)
+    for start in rng.integers(0, count, int(10 * seconds)):
+        t = np.arange(min(count - start, 9000))
+        pitch = 2 * np.pi * rng.uniform(80, 900) / RATE
+        sound = rng.standard_normal(len(t)) + 2 * np.sin(pitch * t) + np.sin(2 * pitch * t)
+        x[start : start + len(t)] += rng.uniform(0.05, 0.2) * sound * np.exp(-t / rng.uniform(400, 2500))
+    return x
+
+
+def transport(x: np.ndarray, latency: float, wow: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A driven, filtered, hissing machine whose time wanders; the sound and the delay in samples."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(len(x)) / RATE
+    flutter = sosfilt(butter(2, [6, 30], "bandpass", fs=RATE, output="sos"), rng.standard_normal(len(t)))
+    speed = wow * np.sin(2 * np.pi * 0.9 * t) + 3e-4 * flutter / flutter.std()
+    delay = latency + np.cumsum(speed)
+    y = np.tanh(1.5 * sample_at(x, np.arange(len(x)) - delay) / np.max(np.abs(x)))
+    y = sosfilt(butter(2, 11_000, fs=RATE, output="sos"), y)
+    return y + y.std() * 10**-2.5 * rng.standard_normal(len(x)), delay
+
+
+def rmse(found: np.ndarray, delay: np.ndarray) -> float:
+    inner = slice(RATE // 20, -RATE // 20)
+    return float(np.std((found - delay)[inner]))
+
+
+def test_follows_a_tape_within_a_twentieth_of_a_sample() -> None:
+    x = music(5)
+    y, delay = transport(x, 662.3, 1e-3)
+    trajectory = track(x, y, RATE)
+    seconds = np.arange(len(x)) / RATE
+    assert rmse(trajectory(seconds) * RATE, delay) < 0.05
+    assert abs(np.mean(trajectory(seconds) * RATE - delay)) < 2  # the device's own filters
+    assert rmse(track(x, y, RATE, refine=False)(seconds) * RATE, delay) < 1.0
+    assert np.isfinite(trajectory.deviation(seconds)).all() and trajectory.rate == 200
+
+
+def test_follows_heavy_modulation() -> None:
+    x = music(4)
+    y, delay = transport(x, 1000, 0.02)
+    seconds = np.arange(len(x)) / RATE
+    assert np.ptp(delay) > 300
+    assert rmse(track(x, y, RATE)(seconds) * RATE, delay) < 5
+
+
+def test_bridges_silence_smoothly() -> None:
+    x = music(5, seed=3)
+    x[2 * RATE : 3 * RATE] = 0
+    y, delay = transport(x, 300, 3e-4)
+    trajectory = track(x, y, RATE)
+    seconds = np.arange(len(x)) / RATE
+    inside = slice(int(2.1 * RATE), int(2.9 * RATE))
+    assert np.abs((trajectory(seconds) * RATE - delay)[inside]).max() < 40
+    assert trajectory.deviation(2.5) > 5 * trajectory.deviation(1.0)
+
+
+def test_stereo_with_exchanged_channels() -> None:
+    x = np.stack([music(4, 1), music(4, 2)])
+    wet = [transport(row, 500, 5e-4) for row in x]
+    trajectory = track(x, np.stack([wet[1][0], wet[0][0]]), RATE)
+    assert rmse(trajectory(np.arange(x.shape[1]) / RATE) * RATE, wet[0][1]) < 0.05
+
+
+def test_viterbi_finds_the_best_allowed_path() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((6, 5))
+    paths = np.stack(np.meshgrid(*[np.arange(5)] * 6, indexing="ij"), -1).reshape(-1, 6)
+    allowed = paths[(np.abs(np.diff(paths, axis=1)) <= 1).all(1)]
+    totals = scores[np.arange(6), allowed].sum(1) - 0.3 * (np.diff(allowed, axis=1) ** 2).sum(1)
+    assert np.array_equal(best_path(scores, 1, 0.3), allowed[np.argmax(totals)])
+
+
+def test_parabola_is_exact_on_a_parabola() -> None:
+    index = np.arange(9.0)
+    tops, curvature = refined(-((index - 4.3) ** 2)[None], np.array([4]))
+    assert np.allclose(tops, 4.3) and np.allclose(curvature, 2)
+
+
+def test_smoother_bridges_gaps_straight_and_ignores_outliers() -> None:
+    t = np.arange(200.0)
+    values = 3 + 0.5 * t
+    values[::17] += 80
+    variances = np.full(200, 0.01)
+    values[90:120], variances[90:120] = -500.0, 1e12
+    assert np.abs(smoothed(values, variances, 0.01) - (3 + 0.5 * t)).max() < 0.05
+
+
+def test_bands_equal_dense_matrices() -> None:
+    rng = np.random.default_rng(0)
+    D = np.diff(np.eye(12), n=3, axis=0)
+    bands = difference_bands(12, np.array([-1.0, 3.0, -3.0, 1.0]))
+    bands[-1] += 0.1
+    dense = D.T @ D + 0.1 * np.eye(12)
+    c = rng.standard_normal(12)
+    assert np.allclose(banded_product(bands, c), dense @ c)
+    assert np.allclose(inverse_diagonal(bands), np.diag(np.linalg.inv(dense)))
+    knots = knots_at(50, 7.3)
+    B = np.stack([knots.values(row) for row in np.eye(knots.knots)], axis=1)
+    w = rng.uniform(1, 2, 50)
+    assert np.allclose(banded_product(knots.gram(w), np.ones(knots.knots)), B.T @ (w * (B @ np.ones(knots.knots))))
+    assert np.allclose(knots.project(w), B.T @ w) and np.allclose(B.sum(1), 1)
+
+
+def test_newton_step_solves_a_linear_problem_but_for_its_mean() -> None:
+    knots = knots_at(2000, 40.0)
+    rng = np.random.default_rng(0)
+    g, target = rng.uniform(0.5, 1, 2000), 0.1 * rng.standard_normal(knots.knots)
+    R = 1e-6 * prior_bands(knots.knots, 1.0, 1.0, 1.0)
+    step = newton_step(knots.gram(g * g), knots.project(g * g * knots.values(target)), R, np.zeros(knots.knots))
+    assert np.allclose(step, target - target.mean(), atol=1e-3)
+
+
+def test_interpolant_reads_value_and_slope_of_a_sine() -> None:
+    n = np.arange(20_000)
+    for hertz in (50, 1000, 15_000):
+        w = 2 * np.pi * hertz / RATE
+        at = np.random.default_rng(0).uniform(9000, 11_000, 500)
+        faded = np.sin(w * n) * np.hanning(20_000) ** 0.01
+        source = Interpolant.of(faded)
+        assert np.abs(source(at) - np.sin(w * at)).max() < 2e-3
+        assert np.abs(source.derivative(at) - w * np.cos(w * at)).max() < 1e-4 + 3e-3 * w
+
+
+def test_response_recovers_a_filter() -> None:
+    x = np.random.default_rng(0).standard_normal(200_000)
+    y = sosfilt(butter(2, [100, 8000], "bandpass", fs=RATE, output="sos"), x)
+    residual = (y - filtered(x, spectrum_pair(x, y)))[9000:-9000]
+    assert np.sum(residual**2) < 1e-3 * np.sum(y**2)
