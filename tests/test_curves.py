@@ -198,6 +198,14 @@ def test_spline_holds_its_bound():
     assert float(_spline().steepness()) > 1.2
 
 
+def test_gradient_of_a_long_piece():
+    """One more than 65,536 segments: a reduction over pieces crashed XLA here."""
+    block = Antialiased(HardClip(-6.0), 2)
+    x = jnp.ones((2, 65_536))
+    slope = jax.jit(jax.grad(lambda x: block(x, block.init_state(2, 48_000), CLOCK)[0].sum()))(x)
+    assert np.isfinite(np.asarray(slope)).all()
+
+
 def test_drive_may_be_a_signal():
     moving = Tanh(LFO(5.0, 12.0, 12.0))
     x = jnp.linspace(-1.0, 1.0, 64)[None]
