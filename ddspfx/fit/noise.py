@@ -16,7 +16,7 @@ from ddspfx.source.noise import Noise, ShapedNoise
 
 FRAME = 4096
 SHARE = 0.2
-"""Of the frames, those in which the model plays least: there the residual is the device's noise, not the model's error."""
+"""Of the frames, those in which the model plays least: there the residual is noise and not the model's error."""
 
 
 def density(

@@ -37,8 +37,8 @@ def refined(
     A delay that grows by a little e(t) makes the output y(t - e(t)), so the Jacobian is -y'(t) B_k(t) with B_k
     the spline's basis: no derivative of the model is needed, any model will do. Both sides are whitened by the
     residual's spectrum and level; the prior holds first and third differences of the knots. With `hold_mean` the
-    mean stays, since it trades with the device's own delay while that is fitted too. Source: Björck (1996), "Numerical methods for
-    least squares problems", ch. 9, for the method; the Jacobian by the chain rule.
+    mean stays, since it trades with the device's own delay while that is fitted too. Source: Björck (1996),
+    "Numerical methods for least squares problems", for the method; the Jacobian by the chain rule.
     """
     paths = [path for path, node in latents.items() if isinstance(node, Trajectory)]
     if not paths:
