@@ -11,6 +11,9 @@ from ddspfx.cli.names import MODELS
 if TYPE_CHECKING:
     from ddspfx.data.pair import Pair
 
+SHORTEST = 64
+"""Samples below which nothing can be said of a pair."""
+
 
 def pair_of(dry: Path, wet: Path) -> "Pair":
     """Both files, read and checked. Raises ValueError when one is silent, and as `Pair.read` does."""
@@ -20,10 +23,13 @@ def pair_of(dry: Path, wet: Path) -> "Pair":
 
 
 def heard(pair: "Pair") -> "Pair":
-    """The pair. Raises ValueError when one of its files is silent."""
+    """The pair. Raises ValueError when one of its files is too short to be compared, or silent."""
     from ddspfx.alignment.checks import is_silent
 
     for recording in (pair.dry, pair.wet):
+        count = recording.samples.shape[1]
+        if count < SHORTEST:
+            raise ValueError(f"{recording.name} has {count} samples, but must have at least {SHORTEST}: record longer")
         if is_silent(recording.samples):
             raise ValueError(f"{recording.name} is silent, but must hold sound: record or export it again")
     return pair

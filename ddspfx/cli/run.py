@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from ddspfx.cli.wording import expected, in_words
 
-FAULT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 130, 141, 143
+FAULT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 130, 1, 143
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -35,13 +35,19 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(argv: list[str]) -> int:
-    from typer.main import get_command
+    import typer
 
     from ddspfx.cli.app import app
 
-    code = get_command(app).main(argv, prog_name="ddspfx", standalone_mode=False)
-    sys.stdout.flush()
-    return code if isinstance(code, int) else 0
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("ddspfx", argv) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return int(end.exit_code)
+    finally:
+        sys.stdout.flush()
+    return 0
 
 
 def _cure_of_interruption(argv: list[str]) -> str:

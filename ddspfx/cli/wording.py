@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 _CURES = {
     errno.ENOENT: "does not exist: check the name and the folder",
@@ -33,10 +34,8 @@ def expected() -> tuple[type[BaseException], ...]:
 def in_words(error: BaseException, argv: Sequence[str] = ()) -> str:
     """The error as one line that ends with a cure."""
     if hasattr(error, "format_message"):
-        command = (
-            f"ddspfx {argv[0]}" if argv and not argv[0].startswith("-") and "command" not in str(error) else "ddspfx"
-        )
-        return f"{_line(error.format_message()).rstrip('.')}: see `{command} --help`"
+        said = _line(error.format_message()).rstrip(".")
+        return f"{said}{_given(error, argv)}: see `{_command(error, argv)} --help`"
     if isinstance(error, OSError) and error.strerror:
         place = error.filename if error.filename is not None else "the output"
         return _line(f"{place} {_CURES.get(error.errno or 0, f'cannot be used ({error.strerror}): choose another')}")
@@ -45,6 +44,13 @@ def in_words(error: BaseException, argv: Sequence[str] = ()) -> str:
     if hasattr(error, "errors") and hasattr(error, "error_count"):
         return invalid(error.errors()[0])
     return _line(str(error)) or f"{type(error).__name__}: run again with --traceback to see where"
+
+
+def _given(error: BaseException, argv: Sequence[str]) -> str:
+    """The value that was given for the option at fault."""
+    names = getattr(getattr(error, "param", None), "opts", ())
+    values = [value for name, value in pairwise(argv) if name in names]
+    return f", not {values[-1]!r}" if values else ""
 
 
 def _command(error: BaseException, argv: Sequence[str]) -> str:

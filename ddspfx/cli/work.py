@@ -7,6 +7,7 @@ from typing import Any
 
 from ddspfx.cli.checks import finished_run, heard, known_model, minutes_of, not_over, pair_of, run_folder
 from ddspfx.cli.emit import note
+from ddspfx.cli.unbroken import load
 
 Figures = dict[str, Any]
 
@@ -38,6 +39,7 @@ def track(dry: Path, wet: Path, out: Path | None) -> Figures:
     if out is not None:
         not_over(out, dry, wet)
     pair = pair_of(dry, wet)
+    load("ddspfx.alignment.track")
     import numpy as np
 
     from ddspfx.alignment.track import track as find
@@ -78,10 +80,10 @@ def fit(
     minutes = minutes_of(minutes if minutes is not None else 5.0 if planned is None else planned)
     with run_folder(out) as folder:
         pairs = _pairs(dry, wet, manifest)
+        load("ddspfx.fit.auto", "scipy.signal", "rich.progress")
         from ddspfx.cli.following import following
         from ddspfx.fit.auto import CANDIDATES, fit_auto
         from ddspfx.fit.settings import Settings
-        from ddspfx.report.excerpts import write_excerpts
 
         names = CANDIDATES if model == "auto" else (model,)
         settings = Settings(**explicit)
@@ -89,7 +91,12 @@ def fit(
             run = fit_auto(
                 pairs, minutes=minutes, out=folder, resume=resume, names=names, settings=settings, progress=progress
             )
-        write_excerpts(run, pairs, folder)
+        import importlib.util
+
+        if importlib.util.find_spec("ddspfx.report.excerpts"):
+            from ddspfx.report.excerpts import write_excerpts
+
+            write_excerpts(run, pairs, folder)
     return {"run": str(out), **run.figures, "sample_rate": run.sample_rate, "findings": run.findings}
 
 
@@ -117,6 +124,7 @@ def render(model: str, source: Path, out: Path, control: Sequence[str], block_si
     info = audio_info(source)
     not_over(out, source)
     with writer(out, info.channels, info.sample_rate) as write:
+        load("ddspfx.stream", "ddspfx.render", "ddspfx.fit.run")
         block, rate = models.found(model, info.sample_rate)
         block = models.turned(block, settings)
         from ddspfx.cli.playing import played_file
@@ -144,6 +152,7 @@ def score(first: Path, second: Path) -> Figures:
     count = min(given.shape[1], target.shape[1])
     if given.shape != target.shape:
         note(f"PREDICTION has {given.shape[1]} samples and TARGET {target.shape[1]}: the first {count} are compared")
+    load("ddspfx.fit.scoring")
     from ddspfx.fit.scoring import score_files
 
     return _figures(score_files(given[:, :count], target[:, :count], pair.sample_rate))
@@ -159,6 +168,7 @@ def score_run(folder: Path, dry: Path, wet: Path, tracked: bool, save: Path | No
     pair = pair_of(dry, wet)
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(writer(save, pair.channels, pair.sample_rate)) if save is not None else None
+        load("ddspfx.fit.scoring")
         from ddspfx.fit.progress import Lines
         from ddspfx.fit.run import Run
         from ddspfx.fit.scoring import score_pair
@@ -187,6 +197,7 @@ def restore(wet: Path, out: Path, dry: Path | None, pilot: int | None, tone: flo
     x, rate = read_audio(wet)
     reference = None if dry is None else pair_of(dry, wet).dry.samples
     with writer(out, x.shape[0], rate) as write:
+        load("ddspfx.alignment.restore")
         from ddspfx.alignment.restore import restore as undo
 
         restored, trajectory = undo(x, rate, dry=reference, pilot=pilot, tone=tone)
@@ -206,6 +217,7 @@ def restore(wet: Path, out: Path, dry: Path | None, pilot: int | None, tone: flo
 def report(folder: Path) -> Figures:
     """The page of a run."""
     finished_run(folder)
+    load("ddspfx.report.page")
     from ddspfx.report.page import write_report
 
     return {"report": str(write_report(folder))}
@@ -214,12 +226,14 @@ def report(folder: Path) -> Figures:
 def models(model: str | None) -> Figures:
     """The models that go by a name, or the slots and controls of one."""
     if model is None:
+        load("ddspfx.models.catalogue")
         from ddspfx.models.catalogue import RECIPES
 
         return {name: f"{recipe.kind}: {recipe.summary}" for name, recipe in RECIPES.items()}
     from ddspfx.cli import model as asked
 
     asked.known(model)
+    load("ddspfx.models.catalogue", "ddspfx.fit.run")
     block, rate = asked.found(model, 44_100)
     from ddspfx.control import Control, controls
     from ddspfx.listing import slots
@@ -237,6 +251,7 @@ def demo(out: Path, minutes: float | None) -> Figures:
     if minutes is not None:
         minutes_of(minutes)
     with run_folder(out) as folder:
+        load("ddspfx.report.demo")
         from ddspfx.cli.following import following
         from ddspfx.report.demo import MINUTES, run_demo
 
