@@ -115,7 +115,7 @@ class AbstractSource(AbstractSlot):
 class Constant(AbstractSource):
     """A source that is one number for ever: what a random source becomes when it is silenced."""
 
-    value: Float[Array, ""] = eqx.field(converter=lambda v: jnp.asarray(v, float), default=0.0)
+    value: Float[Array, ""] | float = eqx.field(converter=lambda v: jnp.asarray(v, float), default=0.0)
 
     def read(self, channels: int, count: int, clock: Clock) -> Readable:
         return jnp.broadcast_to(self.value, (1, count))

@@ -59,7 +59,7 @@ def linear_reference(scored: Scored) -> tuple[float, Any]:
     rate = take.sample_rate
     bounds = (0.0, 0.0) if trajectory is None else trajectory.bounds() or (0.0, 0.0)
     span = None if trajectory is None else (min(bounds[0], 0.0) - 1e-3, max(bounds[1], 0.0) + 1e-3)
-    model = RECIPES["linear"].build(Setting(rate, span))
+    model: Any = RECIPES["linear"].build(Setting(rate, span))
     latents = {} if trajectory is None else {"transport.delay": stack([trajectory])}
     model = solved(model, "replay", latents, [take], [take.inside])
     start, stop = take.inside

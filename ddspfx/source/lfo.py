@@ -29,8 +29,8 @@ class LFO(AbstractSource):
     """
 
     rate: SlotLike = param(0.001, 1_000.0, "Hz", default=1.0, log=True)
-    depth: Float[Array, ""] = eqx.field(converter=lambda v: jnp.asarray(v, float), default=1.0)
-    centre: Float[Array, ""] = eqx.field(converter=lambda v: jnp.asarray(v, float), default=0.0)
+    depth: Float[Array, ""] | float = eqx.field(converter=lambda v: jnp.asarray(v, float), default=1.0)
+    centre: Float[Array, ""] | float = eqx.field(converter=lambda v: jnp.asarray(v, float), default=0.0)
     shape: Shape = eqx.field(static=True, default="sine")
     phase: SlotLike = param(0.0, 1.0, "cycles", default=0.0)
     seed: int = eqx.field(static=True, default=0)

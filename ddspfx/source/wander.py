@@ -34,8 +34,8 @@ class Wander(AbstractSource):
     """
 
     bandwidth: SlotLike = param(0.01, FASTEST, "Hz", default=1.0, log=True)
-    depth: Float[Array, ""] = eqx.field(converter=lambda v: jnp.asarray(v, float), default=1.0)
-    centre: Float[Array, ""] = eqx.field(converter=lambda v: jnp.asarray(v, float), default=0.0)
+    depth: Float[Array, ""] | float = eqx.field(converter=lambda v: jnp.asarray(v, float), default=1.0)
+    centre: Float[Array, ""] | float = eqx.field(converter=lambda v: jnp.asarray(v, float), default=0.0)
     seed: int = eqx.field(static=True, default=0)
 
     def __check_init__(self) -> None:
