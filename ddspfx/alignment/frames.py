@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ddspfx.alignment.interpolate import Reals
 
 _MANY = 256  # frames at a time
-_FRAMES, _BINS = 5, 9  # over which coherence is averaged
+_FRAMES, _BINS = 3, 9  # over which coherence is averaged
 _CEILING = 1e3  # of γ²/(1-γ²): a local estimate knows no more
 _FINE = 2  # lags per sample
 
@@ -24,7 +24,7 @@ class Frames(NamedTuple):
 def frame_correlations(x: Reals, y: Reals, size: int, hop: int, reach: int, sign: int) -> Frames:
     """Correlations of `y` against `x`, (channels, samples) of one length, in Hann frames centred every `hop` samples.
 
-    c(τ) = Re Σ_f γ²/(1-γ²)/|G| · G e^{jωτ} at half samples within ±`reach`, γ² averaged over 5 frames and 9 bins
+    c(τ) = Re Σ_f γ²/(1-γ²)/|G| · G e^{jωτ} at half samples within ±`reach`, γ² averaged over 3 frames and 9 bins
     (Knapp and Carter 1976). Where nothing coheres the scores are near zero.
     """
     length = x.shape[1]
