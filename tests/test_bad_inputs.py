@@ -1,12 +1,10 @@
 """What people really type and really have on disk: one clear line, exit code 2, nothing left behind."""
 
 import json
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -225,17 +223,13 @@ def test_a_wrong_pair_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture
     assert json.loads(out)["warnings"] and error.startswith("ddspfx: warning: ")
 
 
-def command(*argv: object, limit: Callable[[], None] | None = None) -> "subprocess.Popen[str]":
-    words = [sys.executable, "-m", "ddspfx", *map(str, argv)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limit)
-
-
-def _small_files() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+def command(*argv: object, before: str = "") -> "subprocess.Popen[str]":
+    words = ["sh", "-c", f'{before} exec "$@"', "sh", sys.executable, "-m", "ddspfx", *map(str, argv)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_a_full_disk_leaves_nothing(shelf: Path, tmp_path: Path) -> None:
-    made = command("render", shelf / "good", shelf / "dry.wav", tmp_path / "out.wav", limit=_small_files)
+    made = command("render", shelf / "good", shelf / "dry.wav", tmp_path / "out.wav", before="ulimit -f 20;")
     out, error = made.communicate()
     assert made.returncode == 2 and out == ""
     assert error.count("\n") == 1 and "out.wav cannot be written" in error

@@ -1,11 +1,13 @@
 """The commands: their arguments, their help with examples, and the one function behind each."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
 
 from ddspfx.cli.emit import emit
+from ddspfx.cli.unbroken import load
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -21,6 +23,14 @@ def _place(name: str, help: str) -> Any:
 def _maybe(help: str) -> Any:
     """An option that may be left out."""
     return typer.Option(help=help, show_default=False)
+
+
+def _work() -> ModuleType:
+    """The work behind the commands, with NumPy and what reads files: not needed for help."""
+    load("ddspfx.cli.work")
+    from ddspfx.cli import work
+
+    return work
 
 
 def _examples(*lines: str) -> str:
@@ -60,9 +70,7 @@ def align(dry: Dry, wet: Wet, json: AsJson = False) -> None:
 
     Latency, drift, polarity, gain, speed, channel order, and how sure that is.
     """
-    from ddspfx.cli import work
-
-    emit(work.align(dry, wet), json)
+    emit(_work().align(dry, wet), json)
 
 
 @app.command(epilog=_examples("track dry.wav wet.wav", "track dry.wav wet.wav --out delay.csv"))
@@ -73,9 +81,7 @@ def track(
     json: AsJson = False,
 ) -> None:
     """Follow the delay of WET against DRY as it wanders."""
-    from ddspfx.cli import work
-
-    emit(work.track(dry, wet, out), json)
+    emit(_work().track(dry, wet, out), json)
 
 
 @app.command(
@@ -102,9 +108,7 @@ def fit(
     Aligns, tracks, fits, and says what it found. Settings given in --config win over the plan made from --minutes
     (5 when left out). What it writes into --out, `render`, `score --run` and `report` read.
     """
-    from ddspfx.cli import work
-
-    figures = work.fit(dry, wet, pairs, model, out, minutes, config, resume)
+    figures = _work().fit(dry, wet, pairs, model, out, minutes, config, resume)
     if json:
         return emit(figures, True)
     for sentence in figures["findings"]:
@@ -135,9 +139,7 @@ def render(
 
     OUT is as long as IN, the latency removed; memory is constant however long it is.
     """
-    from ddspfx.cli import work
-
-    emit(work.render(model, source, out, control or (), block_size, seed), json)
+    emit(_work().render(model, source, out, control or (), block_size, seed), json)
 
 
 @app.command(
@@ -159,11 +161,11 @@ def score(
     Figures: ESR (global, mean of files), mean absolute error, multi-resolution STFT distance, lag, noise, and the
     seconds that were compared.
     """
-    from ddspfx.cli import work
-
     if run is None and (track or save is not None):
         raise typer.BadParameter(f"{'--track' if track else '--save'} belongs to --run RUN, which is missing")
-    figures = work.score(prediction, target) if run is None else work.score_run(run, prediction, target, track, save)
+    figures = (
+        _work().score(prediction, target) if run is None else _work().score_run(run, prediction, target, track, save)
+    )
     emit(figures, json)
 
 
@@ -183,9 +185,7 @@ def restore(
     json: AsJson = False,
 ) -> None:
     """Take wow and flutter out of a transfer."""
-    from ddspfx.cli import work
-
-    emit(work.restore(wet, out, dry, pilot, tone), json)
+    emit(_work().restore(wet, out, dry, pilot, tone), json)
 
 
 @app.command(epilog=_examples("report run"))
@@ -197,9 +197,7 @@ def report(
 
     Players, curves and figures in one file that works offline.
     """
-    from ddspfx.cli import work
-
-    emit(work.report(run), json)
+    emit(_work().report(run), json)
 
 
 @app.command(epilog=_examples("models", "models tape", "models run"))
@@ -208,9 +206,7 @@ def models(
     json: AsJson = False,
 ) -> None:
     """List the models, or the controls and slots of one."""
-    from ddspfx.cli import work
-
-    emit(work.models(model), json)
+    emit(_work().models(model), json)
 
 
 @app.command(epilog=_examples("demo", "demo --out mydemo --minutes 1"))
@@ -220,6 +216,4 @@ def demo(
     json: AsJson = False,
 ) -> None:
     """Model a tape machine from the embedded recording."""
-    from ddspfx.cli import work
-
-    emit(work.demo(out, minutes), json)
+    emit(_work().demo(out, minutes), json)

@@ -4,26 +4,23 @@ import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ddspfx.cli.names import MODELS
-
-if TYPE_CHECKING:
-    from ddspfx.data.pair import Pair
+from ddspfx.cli.unbroken import load
+from ddspfx.data.pair import Pair
 
 SHORTEST = 64
 """Samples below which nothing can be said of a pair."""
 
 
-def pair_of(dry: Path, wet: Path) -> "Pair":
+def pair_of(dry: Path, wet: Path) -> Pair:
     """Both files, read and checked. Raises ValueError when one is silent, and as `Pair.read` does."""
-    from ddspfx.data.pair import Pair
-
     return heard(Pair.read(dry, wet))
 
 
-def heard(pair: "Pair") -> "Pair":
+def heard(pair: Pair) -> Pair:
     """The pair. Raises ValueError when one of its files is too short to be compared, or silent."""
+    load("ddspfx.alignment.align")
     from ddspfx.alignment.checks import is_silent
 
     for recording in (pair.dry, pair.wet):

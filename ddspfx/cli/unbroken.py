@@ -4,22 +4,33 @@ import contextlib
 import importlib
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 
 def load(*modules: str) -> None:
     """Imports the modules; a signal that arrives meanwhile takes effect afterwards."""
-    with _held():
-        for module in ("jax", "equinox", *modules):
+    with _held(signal.SIGINT, signal.SIGTERM):
+        for module in modules:
             importlib.import_module(module)
 
 
 @contextlib.contextmanager
-def _held() -> Iterator[None]:
-    if not hasattr(signal, "pthread_sigmask"):
+def _held(*numbers: int) -> Iterator[None]:
+    """Python's handlers put off. Blocking the signals would not do: other threads would still take them."""
+    came: list[int] = []
+
+    def keep(number: int, frame: Any) -> None:
+        came.append(number)
+
+    try:
+        before = {number: signal.signal(number, keep) for number in numbers}
+    except ValueError:  # not the main thread, where Python handles no signals
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in came:
+        signal.raise_signal(number)

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ddspfx.audio import audio_info, read_audio, writer
 from ddspfx.cli.checks import finished_run, heard, known_model, minutes_of, not_over, pair_of, run_folder
 from ddspfx.cli.emit import note
 from ddspfx.cli.unbroken import load
+from ddspfx.data.pair import Pair
 
 Figures = dict[str, Any]
 
@@ -40,8 +44,6 @@ def track(dry: Path, wet: Path, out: Path | None) -> Figures:
         not_over(out, dry, wet)
     pair = pair_of(dry, wet)
     load("ddspfx.alignment.track")
-    import numpy as np
-
     from ddspfx.alignment.track import track as find
 
     found = find(pair.dry.samples, pair.wet.samples, pair.sample_rate)
@@ -114,7 +116,6 @@ def _pairs(dry: Path | None, wet: Path | None, manifest: Path | None) -> list[An
 
 def render(model: str, source: Path, out: Path, control: Sequence[str], block_size: int, seed: int) -> Figures:
     """A file through a model."""
-    from ddspfx.audio import audio_info, writer
     from ddspfx.cli import model as models
 
     if block_size < 1:
@@ -145,8 +146,6 @@ SCORED = ["esr", "esr_mean", "mae", "mr_stft", "latency_samples", "noise_db", "s
 
 def score(first: Path, second: Path) -> Figures:
     """A rendering against its target."""
-    from ddspfx.data.pair import Pair
-
     pair = Pair.read(first, second)
     given, target = pair.dry.samples, pair.wet.samples
     count = min(given.shape[1], target.shape[1])
@@ -160,8 +159,6 @@ def score(first: Path, second: Path) -> Figures:
 
 def score_run(folder: Path, dry: Path, wet: Path, tracked: bool, save: Path | None) -> Figures:
     """A fitted device on a pair that it may never have heard."""
-    from ddspfx.audio import writer
-
     finished_run(folder)
     if save is not None:
         not_over(save, dry, wet)
@@ -188,8 +185,6 @@ def _figures(score: Any) -> Figures:
 
 def restore(wet: Path, out: Path, dry: Path | None, pilot: int | None, tone: float | None) -> Figures:
     """A transfer with its wow and flutter taken out."""
-    from ddspfx.audio import read_audio, writer
-
     given = [name for name, value in (("--dry", dry), ("--pilot", pilot), ("--tone", tone)) if value is not None]
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)} are given, but only one may be: leave the others out")
@@ -202,8 +197,6 @@ def restore(wet: Path, out: Path, dry: Path | None, pilot: int | None, tone: flo
 
         restored, trajectory = undo(x, rate, dry=reference, pilot=pilot, tone=tone)
         write(restored)
-    import numpy as np
-
     delay = np.atleast_2d(trajectory(np.arange(0, x.shape[1] / rate, 1 / 400)))
     speed = np.diff(delay) * 400
     return {
