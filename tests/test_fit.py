@@ -11,6 +11,7 @@ import pytest
 
 import ddspfx
 from ddspfx.alignment.align import Alignment
+from ddspfx.fit.auto import fit_auto
 from ddspfx.fit.batch import draw, shifted, spans
 from ddspfx.fit.latents import knob_columns, stack, unstack
 from ddspfx.fit.noise import density
@@ -249,5 +250,14 @@ def test_a_fraction_of_latency_is_moved_exactly() -> None:
 
 def test_short_audio_is_refused_in_words() -> None:
     x = music(0.11)
-    with pytest.raises(ValueError, match="give more audio|overlap by less"):
+    with pytest.raises(ValueError, match=r"give more audio|overlap by less"):
         ddspfx.fit(ddspfx.Tanh(), take(x, x), **{**QUICK, "segment": 16_384})
+
+
+def test_auto_makes_models_that_turn_with_the_recordings_knobs() -> None:
+    x = music()
+    takes = [take(x, np.tanh(g * x) / g, drive=place) for place, g in ((0.0, 1.0), (10.0, 8.0))]
+    run = fit_auto(takes, names=("linear", "curve"), minutes=0.02, time="none", progress=None, **QUICK)
+    assert run.figures["model"] == "curve" and set(ddspfx.controls(run.model)) == {"drive"}
+    assert run.figures["esr_validation"] < 0.3 * run.figures["candidates"]["linear"]["esr"]
+    assert any("nonlinear" in sentence for sentence in run.findings)

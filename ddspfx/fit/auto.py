@@ -15,7 +15,7 @@ from ddspfx.fit.plan import planned as plan_of
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.run import NAME, Run
 from ddspfx.fit.settings import Settings
-from ddspfx.fit.takes import Take, prepare
+from ddspfx.fit.takes import Take, prepare, understood
 from ddspfx.generators.transport import with_transport_of
 from ddspfx.models.catalogue import RECIPES
 from ddspfx.models.recipe import Recipe, Setting
@@ -42,6 +42,26 @@ def wander(takes: Sequence[Take]) -> tuple[float, float] | None:
         if np.std(delay) * take.sample_rate > MOVES:
             spans.append(float(np.max(np.abs(take.trajectory.bounds() or delay))))
     return None if not spans else (-ROOM * max(spans) - 1e-3, ROOM * max(spans) + 1e-3)
+
+
+def knobs(takes: Sequence[Take]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The knobs that the recordings name: numbers with the range they span, words as choices."""
+    numbers, choices = [], []
+    for name in dict.fromkeys(name for take in takes for name in take.controls):
+        values = [take.controls[name] for take in takes if name in take.controls]
+        spoken = [value for value in values if isinstance(value, str)]
+        numeric = [float(value) for value in values if not isinstance(value, str)]
+        if spoken and numeric:
+            raise ValueError(
+                f"control {name!r} is {spoken[0]!r} and {numeric[0]:g}: use one kind"
+            )
+        if spoken:
+            choices.append((name, tuple(sorted(set(spoken)))))
+        elif min(numeric) < max(numeric):
+            numbers.append((name, min(numeric), max(numeric)))
+        else:
+            numbers.append((name, numeric[0] - 0.5, numeric[0] + 0.5))
+    return tuple(numbers), tuple(choices)
 
 
 def passes(recipe: Recipe, minutes: float, settings: Settings) -> int:
@@ -78,7 +98,7 @@ def fit_auto(
     still = span is None
     if still:
         settings = settings.with_changes(time="none")
-    setting = Setting(takes[0].sample_rate, span, jax.random.key(settings.seed))
+    setting = Setting(takes[0].sample_rate, span, jax.random.key(settings.seed), *knobs(takes))
     trial = minutes * BELIEVED * (TRIAL if len(names) > 1 else 1.0)
     runs: dict[str, Run] = {}
     for name in names:
@@ -123,7 +143,9 @@ def _tried(
     if done is not None:
         return done
     progress.say(f"{recipe.name}: {recipe.summary}; {planned.passes} passes")
-    return fit(recipe.build(setting), takes, settings=planned, out=own, resume=resume, progress=progress)
+    model = recipe.build(setting)
+    heard = [understood(take, model) for take in takes]
+    return fit(model, heard, settings=planned, out=own, resume=resume, progress=progress)
 
 
 def _done(folder: Path | None, planned: Settings) -> Run | None:
@@ -153,7 +175,8 @@ def _continued(
     own = None if folder is None else folder / "candidates" / f"{recipe.name}-on"
     longer = _done(own, planned) if resume else None
     if longer is None:
-        longer = fit(run.model, takes, settings=planned, latents=latents, out=own, resume=resume, progress=progress)
+        heard = [understood(take, run.model) for take in takes]
+        longer = fit(run.model, heard, settings=planned, latents=latents, out=own, resume=resume, progress=progress)
     return longer if _esr(longer) <= _esr(run) else run
 
 

@@ -18,7 +18,7 @@ from ddspfx.fit.latents import Latents, stack, unstack
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.refine import refined
 from ddspfx.fit.run import Run
-from ddspfx.fit.takes import Take, delay_path, line_of, prepare
+from ddspfx.fit.takes import Take, delay_path, in_place, line_of, prepare, understood
 from ddspfx.metrics.score import Score, score
 from ddspfx.source.trajectory import Trajectory
 
@@ -52,6 +52,7 @@ def score_pair(
         raise ValueError(
             f"{take.name} is at {take.sample_rate} Hz, but the model was fitted at {model.sample_rate} Hz: resample it"
         )
+    take = understood(take, device)
     path = delay_path(device)
     take, still = _settled(device, take, path)
     latents = still
@@ -90,7 +91,7 @@ def _settled(device: AbstractBlock, take: Take, path: str | None) -> tuple[Take,
 def tracked_on(device: AbstractBlock, take: Take, path: str, still: Latents, rounds: int = ROUNDS) -> Latents:
     """The trajectory of one take: tracked against the model's output at a standing delay, then refined with it."""
     heard = play(device, still, take, 0)
-    found = track(heard, take.wet, take.sample_rate)
+    found = track(heard, take.wet, take.sample_rate, alignment=in_place(take.alignment))
     line, base = line_of(device, path), unstack(still, 0)[path].base
     limits = np.array([line.shortest, line.longest])
     moved = Trajectory(found.base + base, found.knots, found.sample_rate, found.rate)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from ddspfx.alignment.align import Alignment, align
 from ddspfx.alignment.track import track
 from ddspfx.blocks.delay import VariableDelay
+from ddspfx.control import controls
 from ddspfx.data.pair import Pair
 from ddspfx.listing import get, walk
 from ddspfx.source.trajectory import Trajectory
@@ -87,7 +88,12 @@ def prepare(
     )
     if not tracked:
         return take
-    return dataclasses.replace(take, trajectory=track(warped, take.wet, rate))
+    return dataclasses.replace(take, trajectory=track(warped, take.wet, rate, alignment=in_place(alignment)))
+
+
+def in_place(alignment: Alignment) -> Alignment:
+    """The alignment of the same pair once dry was warped: nothing is left but what moves."""
+    return dataclasses.replace(alignment, latency=0.0, drift=0.0, speed=1.0, polarity=1, swapped=False)
 
 
 def _covered(alignment: Alignment, dry: int, wet: int, rate: int) -> tuple[int, int]:
@@ -127,6 +133,12 @@ def centred(take: Take, delay: VariableDelay) -> Take:
         trajectory.base + shift, trajectory.knots, trajectory.sample_rate, trajectory.rate, trajectory.spread
     )
     return dataclasses.replace(take, dry=dry, trajectory=moved)
+
+
+def understood(take: Take, model: Any) -> Take:
+    """The take with only those knobs that the model has."""
+    known = controls(model)
+    return dataclasses.replace(take, controls={name: v for name, v in take.controls.items() if name in known})
 
 
 def check_alike(takes: Sequence[Take]) -> None:

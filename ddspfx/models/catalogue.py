@@ -16,9 +16,23 @@ from ddspfx.models.recipe import Recipe, Setting, chain, transport
 SOLVED = {"solve": ["replay"]}
 
 
-def emphasis() -> Serial:
-    """What a device does to the spectrum before it bends: two shelves and a peak, flat at first."""
-    return Serial(low=LowShelf(150.0, gain=0.0), mid=Peak(1_200.0, 0.0, 0.7), high=HighShelf(4_000.0, gain=0.0))
+def emphasis(setting: Setting) -> Serial:
+    """What a device does to the spectrum before it bends: two shelves and a peak, flat at first.
+
+    A second knob of the recordings turns the upper shelf, as tone controls do.
+    """
+    return Serial(
+        low=LowShelf(150.0, 0.0), mid=Peak(1_200.0, 0.0, 0.7), high=HighShelf(4_000.0, setting.turned(1, 0.0))
+    )
+
+
+def level(setting: Setting) -> Gain:
+    """The level into the curve, turned by the first knob of the recordings."""
+    return Gain(setting.turned(0, 0.0))
+
+
+def _memory(setting: Setting, hidden: int) -> GRU:
+    return GRU(hidden, controls=setting.knobs(), sample_rate=setting.sample_rate, key=setting.key)
 
 
 def _linear(setting: Setting) -> Serial:
@@ -26,38 +40,42 @@ def _linear(setting: Setting) -> Serial:
 
 
 def _curve(setting: Setting) -> Serial:
-    return chain(setting, record=emphasis(), level=Gain(0.0), tape=SplineCurve(24, 1.5))
+    return chain(setting, record=emphasis(setting), level=level(setting), tape=SplineCurve(24, 1.5))
 
 
 def _hysteresis(setting: Setting) -> Serial:
-    return chain(setting, record=emphasis(), tape=Hysteresis(-6.0, coercivity=5e3, reversibility=0.9, solver="rk2"))
+    tape = Hysteresis(-6.0, coercivity=5e3, reversibility=0.9, solver="rk2")
+    return chain(setting, record=emphasis(setting), level=level(setting), tape=tape)
 
 
 def _gru(setting: Setting) -> Serial:
-    return chain(setting, tape=GRU(16, sample_rate=setting.sample_rate, key=setting.key))
+    return chain(setting, tape=_memory(setting, 16))
 
 
 def _compressor(setting: Setting) -> Serial:
-    dynamics = Compressor(-20.0, 2.0, 10.0, 150.0)
+    dynamics = Compressor(setting.turned(0, -20.0), 2.0, 10.0, 150.0)
     return chain(setting, dynamics=dynamics, tape=SplineCurve(24, 1.5))
 
 
 def _tape(setting: Setting) -> Serial:
-    memory = GRU(8, sample_rate=setting.sample_rate, key=setting.key)
+    memory = _memory(setting, 8)
     silent = eqx.tree_at(lambda g: g.output, memory, 0 * memory.output)
-    return chain(setting, record=emphasis(), level=Gain(0.0), tape=SplineCurve(24, 1.5), memory=silent)
+    curve = SplineCurve(24, 1.5)
+    return chain(setting, record=emphasis(setting), level=level(setting), tape=curve, memory=silent)
 
 
 def _black_gru(setting: Setting) -> Serial:
-    return Serial(network=GRU(32, sample_rate=setting.sample_rate, key=setting.key), **transport(setting))
+    return Serial(network=_memory(setting, 32), **transport(setting))
 
 
 def _black_lstm(setting: Setting) -> Serial:
-    return Serial(network=LSTM(32, sample_rate=setting.sample_rate, key=setting.key), **transport(setting))
+    network = LSTM(32, controls=setting.knobs(), sample_rate=setting.sample_rate, key=setting.key)
+    return Serial(network=network, **transport(setting))
 
 
 def _black_tcn(setting: Setting) -> Serial:
-    return Serial(network=TCN(key=setting.key), **transport(setting))
+    network = TCN(controls=setting.knobs(), sample_rate=setting.sample_rate, key=setting.key)
+    return Serial(network=network, **transport(setting))
 
 
 _TABLE = (

@@ -12,6 +12,8 @@ from ddspfx.blocks.add import Add
 from ddspfx.blocks.chain import Serial
 from ddspfx.blocks.delay import VariableDelay
 from ddspfx.blocks.fir import FIR
+from ddspfx.control import Control, Switch
+from ddspfx.slot import SlotLike
 from ddspfx.source.noise import Noise
 from ddspfx.types import RandomKey
 
@@ -24,11 +26,33 @@ PRE_ROLL = 32
 
 @dataclass(frozen=True)
 class Setting:
-    """What a model is made for: the rate, how far the delay wanders (seconds, None for a steady device), a key."""
+    """What a model is made for.
+
+    The sample rate, how far the delay wanders (seconds, None for a steady device), a key, and the knobs of the
+    recordings as (name, least, greatest, unit) or (name, choices): every model is made to be turned by them.
+    """
 
     sample_rate: int = 44_100
     wander: tuple[float, float] | None = (-0.01, 0.01)
     key: RandomKey = field(default_factory=lambda: jax.random.key(0))
+    numbers: tuple[tuple[str, float, float], ...] = ()
+    choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def knobs(self) -> tuple[Control | Switch, ...]:
+        """The knobs as a network reads them."""
+        turned = [Control(name, low, high) for name, low, high in self.numbers]
+        return (*turned, *(Switch(name, words) for name, words in self.choices))
+
+    def turned(self, place: int, value: float, points: int = 5) -> SlotLike:
+        """What fills a slot that the knob number `place` may turn: the knob, flat at first, or `value` without one."""
+        if place < len(self.numbers):
+            name, low, high = self.numbers[place]
+            return Control(name, low, high, start=value, stop=value, points=points)
+        place -= len(self.numbers)
+        if place < len(self.choices):
+            name, words = self.choices[place]
+            return Switch(name, dict.fromkeys(words, value))
+        return value
 
 
 @dataclass(frozen=True)
