@@ -48,4 +48,4 @@ def read(path: Path, like: Tree) -> tuple[Tree, dict[str, Any]]:
 
 def fingerprint(takes: Sequence[Take]) -> list[int]:
     """A checksum of each take's dry and wet, so that a fit is not resumed on other recordings."""
-    return [zlib.crc32(np.ascontiguousarray(t.wet), zlib.crc32(np.ascontiguousarray(t.dry))) for t in takes]
+    return [zlib.crc32(t.wet.tobytes(), zlib.crc32(t.dry.tobytes())) for t in takes]
