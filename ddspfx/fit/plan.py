@@ -24,9 +24,13 @@ def planned(takes: Sequence[Take], names: Sequence[str], settings: Settings) -> 
 def begin(folder: Path, plan: dict[str, Any], resume: bool) -> bool:
     """Whether there is something to resume. When not, the plan is written and what an earlier fit left removed.
 
+    What a killed process was writing, under a name of its own, goes in any case.
+
     Raises ValueError when the folder was begun with another plan.
     """
     path = folder / FILE
+    for stray in folder.rglob(".*.part"):
+        stray.unlink()
     if resume and path.is_file():
         try:
             old = json.loads(path.read_text())
