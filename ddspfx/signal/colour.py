@@ -116,8 +116,9 @@ def coloured(colour: Literal["pink", "brown"], seed: int, channels: int, count: 
     """Noise of unit RMS with a power spectrum of 1 / f (pink) or 1 / f^2 (brown), independent by channel.
 
     A sum of cubic B-splines with random knots at octave rates, whose knots all refine into those of the
-    fastest, and a short FIR over white noise for the octaves above. Source: Voss (1978) for the sum of
-    octave-rate noises; the splines and their exact refinement take its ripple away.
+    fastest, and a short FIR over white noise for the octaves above. Source: Gardner (1978), "White and brown
+    music, fractal curves and one-over-f fluctuations", for Voss's sum of octave-rate noises; the splines and
+    their exact refinement, which are ours, take its ripple away.
     """
     plan = recipe(colour, clock.sample_rate)
     index, fraction = clock.ticks(count, plan.rates[0])

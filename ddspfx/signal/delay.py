@@ -17,7 +17,7 @@ from ddspfx.types import Audio
 def lagrange_taps(delay: float, order: int) -> Float[np.ndarray, " taps"]:
     """Lagrange interpolator h[k] = prod_{m != k} (delay - m) / (k - m), k = 0 .. order.
 
-    Source: Laakso, Välimäki, Karjalainen, Laine (1996), "Splitting the unit delay", eq. 42.
+    Source: Laakso, Välimäki, Karjalainen, Laine (1996), "Splitting the unit delay".
     """
     taps = np.ones(order + 1)
     for k in range(order + 1):
@@ -48,7 +48,7 @@ def fixed_delay(x: Audio, lag: float, past: Audio) -> tuple[Audio, Audio]:
     """y[n] = x[n - lag] for a constant lag in samples, whole or not, at least 0; and the new past.
 
     Whole lags are exact; a fraction is interpolated by Lagrange's polynomial of the highest odd order,
-    up to 7, that looks at no sample to come.
+    up to 7, that looks at no sample to come. Raises ValueError for a lag below 0.
     """
     whole, taps = _fixed(lag)
     line = jnp.concatenate([past.astype(x.dtype), x], axis=1)

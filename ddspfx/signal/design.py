@@ -38,6 +38,7 @@ def section(kind: str, cutoff: Readable, resonance: Readable, gain: Readable | N
     Cutoff in Hz, resonance as Q, gain in dB (peak and shelves). With A = 10^(gain / 40) the prototypes are
     Bristow-Johnson's (2005, "Cookbook formulae for audio EQ biquad filter coefficients"), each moved so that
     its denominator is s² + s/Q + 1 (Simper 2013): the shelves' g by √A, the peak's damping by A.
+    Raises ValueError for a peak or a shelf without a gain.
     """
     g, k = warp(cutoff, sample_rate), 1 / resonance
     zero, one = jnp.zeros_like(k), jnp.ones_like(k)

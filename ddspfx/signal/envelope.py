@@ -16,7 +16,8 @@ _HUSH = 1e-7
 def rate(milliseconds: Readable, sample_rate: int) -> Readable:
     """1 - alpha, alpha = exp(-1 / (tau fs)): a step's response reaches 1 - 1/e after tau.
 
-    Source: Giannoulis, Massberg, Reiss (2012), J. Audio Eng. Soc. 60(6), eq. 7.
+    Source: Giannoulis, Massberg, Reiss (2012), "Digital dynamic range compressor design", J. Audio Eng. Soc.
+    60(6), eq. 7.
     """
     return -jnp.expm1(-1e3 / (sample_rate * milliseconds))
 
@@ -79,7 +80,8 @@ def forward_reduction(
 ) -> Audio:
     """Gain reduction in dB from the level of the input: smooth((1 - 1/R) over(level)).
 
-    Source: Giannoulis, Massberg, Reiss (2012), eqs. 4 and 16, section 2.2 (feed-forward, log domain).
+    Source: Giannoulis, Massberg, Reiss (2012), eqs. 4 and 16: feed-forward, the detector in dB after the
+    gain computer.
     """
     return smooth((1.0 - 1.0 / ratio) * over(level, threshold, knee), attack, release, start)
 
@@ -113,6 +115,6 @@ def feedback_reduction(
     q[n] = alpha q[n-1] + (1 - alpha) (R - 1) over(level[n] - q[n]), solved for q[n] in closed form, so the
     loop has no delay and is stable at any speed and ratio. The static curve is the feed-forward one outside
     the knee, which here lies on the output's level; attack and release are faster by up to R within the loop.
-    Source: Giannoulis, Massberg, Reiss (2012), section 2.1 (feedback topology); the solution is ours.
+    Source: Giannoulis, Massberg, Reiss (2012), for the feedback topology; the solution is ours.
     """
     return march(_settle, start, level - threshold, ratio - 1.0, knee, attack, release)

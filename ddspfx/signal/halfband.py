@@ -20,7 +20,8 @@ def halfband(edge: float, rejection: float) -> Taps:
     h[m] = sin(π m / 2) / (π m) · Kaiser window; the centre is 1/2 and the other even taps are zero. It passes
     up to `edge`, a share of the low rate below 0.5, and rejects what mirrors there, from (1 - edge) of the low
     rate on, by `rejection` dB. A half-band filter errs by as much in the pass band as in the stop band.
-    Source: Kaiser's formulas for length and shape, Oppenheim and Schafer (2010), eq. 7.75 and 7.76.
+    Raises ValueError for an edge that is not between 0 and 0.5. Source: Kaiser (1974), "Nonrecursive digital
+    filter design using the I0-sinh window function", for the length and the window's shape.
     """
     if not 0 < edge < 0.5:
         raise ValueError(f"edge is {edge}, but must be between 0 and 0.5 of the lower sample rate")

@@ -21,7 +21,10 @@ SINC_TAPS, SINC_BETA, SINC_POWERS = 32, 10.0, 12
 
 @lru_cache
 def kernel(name: str) -> Kernel:
-    """The kernel called linear, lagrange3, lagrange5, lagrange7 or sinc (32 taps, Kaiser's window)."""
+    """The kernel called linear, lagrange3, lagrange5, lagrange7 or sinc (32 taps, Kaiser's window).
+
+    Raises ValueError for another name.
+    """
     if name not in NAMES:
         raise ValueError(f"interpolation is {name!r}, but must be one of {', '.join(NAMES)}")
     if name == "sinc":
@@ -32,7 +35,7 @@ def kernel(name: str) -> Kernel:
 def lagrange_kernel(order: int) -> Kernel:
     """h_k(u) = prod_{m != k} (u - m) / (k - m) in powers of u - 1/2, for an odd order.
 
-    Source: Laakso, Välimäki, Karjalainen, Laine (1996), "Splitting the unit delay", eq. 42.
+    Source: Laakso, Välimäki, Karjalainen, Laine (1996), "Splitting the unit delay".
     """
     places = np.arange(order + 1) - (order - 1) // 2
     rows = []
@@ -46,7 +49,8 @@ def lagrange_kernel(order: int) -> Kernel:
 def sinc_kernel(taps: int, beta: float, powers: int) -> Kernel:
     """h_k(u) = sinc(k - u) w(k - u), w Kaiser's window of `taps` samples, each tap as a polynomial.
 
-    The polynomial meets the tap at Chebyshev's points. Source: Smith (2002), "Digital Audio Resampling".
+    The polynomial meets the tap at Chebyshev's points. Source: Smith (2002), "Digital audio resampling
+    home page", for the windowed sinc; the polynomials are ours.
     """
     nodes = np.cos(np.pi * (np.arange(powers) + 0.5) / powers)
     distance = np.arange(taps)[:, None] - (taps // 2 - 1) - (nodes + 1) / 2

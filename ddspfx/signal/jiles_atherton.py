@@ -205,7 +205,7 @@ def _solve(h: Array, coupling: Array, iterations: int) -> Array:
 def anhysteretic(H: Audio, parameters: Magnetics) -> Audio:
     """M = Ms L((H + alpha M) / a): the magnetisation without hysteresis, in A/m for a field in A/m.
 
-    Source: Jiles and Atherton (1986), J. Magn. Magn. Mater. 61, eqs. 2 and 8 (Langevin's function).
+    Source: Jiles and Atherton (1986), J. Magn. Magn. Mater. 61, "Theory of ferromagnetic hysteresis".
     """
     Ms, a, _, share, _ = parameters
     h = jnp.asarray(H / a)
@@ -230,8 +230,9 @@ def magnetise(
     the field in which the steepest part relaxes: of a longer way, what comes before is leapt over, since its
     memory fades as exp(-|dH| / k), to M = Man(H - delta (1 - c) k) plus what has not faded. |M| <= Ms always.
     Raises ValueError for an unknown solver.
-    Sources: Jiles and Atherton (1986), J. Magn. Magn. Mater. 61; Jiles, Thoelke, Devine (1992), IEEE Trans.
-    Magn. 28 (Delta_M); Holters and Zölzer (2016), DAFx; Chowdhury (2019), DAFx, eq. 12 (tape).
+    Sources: Jiles and Atherton (1986), J. Magn. Magn. Mater. 61; Holters and Zölzer (2016), DAFx, for the
+    equation with D; Chowdhury (2019), "Real-time physical modelling for analog tape machines", DAFx, for tape.
+    The leap and the bound are ours.
     """
     if solver not in _RULES:
         raise ValueError(f"solver is {solver!r}, but must be one of {', '.join(_RULES)}")

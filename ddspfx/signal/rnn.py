@@ -164,9 +164,9 @@ def past_taps(ratio: float) -> Float[np.ndarray, " memory"]:
 
     A whole ratio reads one sample. From 2 on the polynomial is the cubic around `ratio`; between 1 and 2, where
     the present is not known yet, the quadratic through the samples 1, 2 and 3 ago. These never amplify, so a
-    stable loop stays stable; the cubic through 1 to 4 ago does (by up to 18 %). Carson, Wright, Välimäki and
-    Bilbao (2025), "Interpolation filter design for sample rate independent audio effect RNNs", trace the failures
-    of such networks to that.
+    stable loop stays stable; the cubic through 1 to 4 ago does (by up to 19 %). Carson, Wright and Bilbao (2025),
+    "Interpolation filter design for sample rate independent audio effect RNNs", trace the failures of such
+    networks to a fixed point that the filter makes unstable.
     """
     whole = math.floor(ratio)
     if ratio == whole:
@@ -182,7 +182,9 @@ def recur_delayed(
 
     states[n] = cell(u[n], h~[n] R + b, states~[n]) with s~[n] = sum_k taps[k] s[n - 1 - k], so a cell trained at
     one rate keeps its memories in seconds at a higher one. `past` holds the last states, (memory, channels,
-    hidden) each, latest first. Source: Chowdhury (2022), "Sample-rate agnostic recurrent neural networks".
+    hidden) each, latest first. Source: Chowdhury (2022), "Sample-rate agnostic recurrent neural networks", for
+    whole ratios; Carson et al. (2024), "Sample rate independent recurrent neural networks for audio effects
+    processing", for the interpolator.
     """
 
     def step(past: States, u: Array) -> tuple[States, Array]:

@@ -29,7 +29,10 @@ def frames(x: Audio, length: int, hop: int) -> Float[Array, "channels frames len
 
 
 def reflect(x: Audio, margin: int) -> Audio:
-    """`x` continued by `margin` samples on both sides as its own mirror image (the end sample is not repeated)."""
+    """`x` continued by `margin` samples on both sides as its own mirror image (the end sample is not repeated).
+
+    Raises ValueError for an empty x.
+    """
     if x.shape[1] == 0:
         raise ValueError("x has 0 samples, but must have at least 1")
     return jnp.pad(x, ((0, 0), (margin, margin)), mode="reflect")

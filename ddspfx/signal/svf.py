@@ -33,7 +33,8 @@ def state_space(section: Section) -> StateSpace:
     """E, B, C, D of a section, for the two integrator states.
 
     Written so that nothing nearly equal is subtracted. Source: Simper (2013), "Solving the continuous SVF
-    equations using trapezoidal integration"; Zavalishin (2018), "The art of VA filter design", ch. 4.
+    equations using trapezoidal integration and equivalent currents"; Zavalishin (2018), "The art of VA
+    filter design", ch. 4.
     """
     g, k, high, band, low = jnp.broadcast_arrays(*section)
     a = 1 / (1 + g * (g + k))
