@@ -37,7 +37,7 @@ class Biquad(AbstractBlock):
 
     @classmethod
     def from_sos(cls, sos: ArrayLike) -> Self:
-        """The cascade that `scipy.signal.sosfilt(sos, x)` runs."""
+        """The cascade that `scipy.signal.sosfilt(sos, x)` runs. Raises ValueError for other than six columns."""
         rows = np.atleast_2d(np.asarray(sos, dtype=np.float64))
         if rows.ndim != 2 or rows.shape[1] != 6:
             raise ValueError(f"sos has shape {rows.shape}, but must be (sections, 6): b0 b1 b2 a0 a1 a2")

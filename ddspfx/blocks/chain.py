@@ -100,7 +100,10 @@ class _Alignment(eqx.Module):
 
 
 class Parallel(AbstractNamed):
-    """Blocks side by side, added: y = sum_i b_i(x), each made as late as the latest."""
+    """Blocks side by side, added: y = sum_i b_i(x), each made as late as the latest.
+
+    Raises ValueError when there is none.
+    """
 
     names: tuple[str, ...] = eqx.field(static=True)
     blocks: tuple[AbstractBlock, ...]
@@ -166,7 +169,10 @@ class Mix(AbstractBlock):
 
 
 class PerChannel(AbstractNamed):
-    """A block of its own for each channel: `PerChannel(left=..., right=...)`."""
+    """A block of its own for each channel: `PerChannel(left=..., right=...)`.
+
+    Raises ValueError for other than as many channels as blocks.
+    """
 
     names: tuple[str, ...] = eqx.field(static=True)
     blocks: tuple[AbstractBlock, ...]
@@ -203,7 +209,10 @@ class PerChannel(AbstractNamed):
 
 
 class MidSide(AbstractBlock):
-    """Two blocks in mid and side: m = (l + r) / 2, s = (l - r) / 2; l' = m' + s', r' = m' - s'."""
+    """Two blocks in mid and side: m = (l + r) / 2, s = (l - r) / 2; l' = m' + s', r' = m' - s'.
+
+    Raises ValueError for other than two channels.
+    """
 
     mid: AbstractBlock
     side: AbstractBlock

@@ -42,6 +42,7 @@ class Conditioning(eqx.Module):
 
     `kind` "film": h' = (1 + A f) h + B f (Perez et al., 2018, "FiLM: visual reasoning with a general conditioning
     layer"). `kind` "concat": h' = h + B f, which is a layer that has the features among its inputs.
+    Raises ValueError for another kind.
     """
 
     shift: Float[Array, "units features"]

@@ -62,7 +62,7 @@ class SoftClip(AbstractCurve):
     """The cubic soft clipper, with unit slope at the origin and flat from |g x| = 3/2 on.
 
     y = s(g x) / g, s(u) = u - 4 u³ / 27 for |u| < 3/2, sign(u) beyond; g = 10^(drive / 20).
-    Source: Smith (2010), "Physical Audio Signal Processing", cubic soft clipper, scaled to slope 1.
+    Source: Smith (2010), "Physical Audio Signal Processing", cubic soft clipper, stretched so that it ends at 1.
     """
 
     drive: SlotLike = param(-24.0, 48.0, "dB", default=0.0)
@@ -102,6 +102,7 @@ class Polynomial(AbstractCurve):
 
     Beyond |x| = 1 it goes on along its tangent, so a loud sample cannot explode. `coefficients`: (order + 1,),
     trained; left out, they are the identity of order 7. Raises ValueError for other than one row of at least two.
+    Source: Le Brun (1979), "Digital waveshaping synthesis".
     """
 
     coefficients: Float[Array, " order_and_1"]
@@ -133,9 +134,9 @@ class Rational(AbstractCurve):
 
     `above` holds a_0 to a_5 and `below` b_1 to b_4, both trained. They start at the Padé approximant of tanh,
     (945 x + 105 x³ + x⁵) / (945 + 420 x² + 15 x⁴), whose tail is linear: a loud sample cannot explode.
-    Source: Molina, Schramowski, Kersting (2019), "Padé activation units", safe form, the modulus taken of
-    each term so that the only kink lies at the origin; Boullé, Nakatsukasa, Townsend (2020), "Rational neural
-    networks", for the degrees.
+    Raises ValueError for other shapes than (6,) and (4,). Source: Molina, Schramowski, Kersting (2019), "Padé
+    activation units", for the degrees and the safe form; the modulus is taken of each term here, so that the
+    only kink lies at the origin.
     """
 
     above: Float[Array, " 6"]

@@ -30,7 +30,7 @@ class VariableDelay(AbstractBlock):
 
     An interpolator looks half its taps ahead. What `shortest` does not cover of that is added as whole
     samples of latency, so that even a delay of zero, or a negative one, is allowed; the source is read that much
-    earlier.
+    earlier. Raises ValueError unless `shortest` is below `longest`, both within an hour.
     Memory: `longest` and the taps. Source of the interpolators: Laakso et al. (1996), "Splitting the unit delay".
     """
 
@@ -95,6 +95,7 @@ class FixedDelay(AbstractBlock):
     `longest` (seconds) is what the line remembers and bounds the slot. The delay is a number, one a channel,
     or a knob; a source is refused (ValueError), `VariableDelay` takes those. The interpolator is Lagrange's
     of third order (Laakso et al., 1996), which looks one sample ahead: that is the block's latency.
+    Raises ValueError when `longest` is not above 0 and at most an hour.
     """
 
     longest: float = eqx.field(static=True)

@@ -27,7 +27,8 @@ class EnvelopeFollower(AbstractBlock):
 
     smooth is y[n] = alpha y[n-1] + (1 - alpha) x[n] with alpha = exp(-1 / (tau fs)), `attack` while it rises
     and `release` while it falls. Raises ValueError for another detector.
-    Source: Giannoulis, Massberg, Reiss (2012), J. Audio Eng. Soc. 60(6), eqs. 7 and 16.
+    Source: Giannoulis, Massberg, Reiss (2012), "Digital dynamic range compressor design", J. Audio Eng. Soc.
+    60(6), eqs. 7 and 16.
     """
 
     attack: SlotLike = param(0.01, 1_000.0, "ms", default=5.0, log=True)
@@ -55,7 +56,8 @@ class Compressor(AbstractBlock):
     detector reads |x|, "rms" the mean square over `averaging` ms; in the feedback loop the latter is the
     input's, less the gain. With `link` one gain, of the loudest channel, serves all. Raises ValueError for
     another topology or detector.
-    Source: Giannoulis, Massberg, Reiss (2012), J. Audio Eng. Soc. 60(6), eqs. 4, 7 and 16.
+    Source: Giannoulis, Massberg, Reiss (2012), "Digital dynamic range compressor design", J. Audio Eng. Soc.
+    60(6), eqs. 4, 7 and 16; the feedback loop without delay is ours.
     """
 
     threshold: SlotLike = param(-80.0, 20.0, "dB", default=-20.0)

@@ -31,7 +31,11 @@ def _gain() -> Any:
 
 
 class AbstractFilter(AbstractBlock):
-    """One second-order section, designed from its slots at every call. State: two integrators a channel."""
+    """One second-order section, designed from its slots at every call. State: two integrators a channel.
+
+    Each kind gives its H(s), with s in units of the cutoff and taken through the bilinear map. Source: the
+    prototypes of Bristow-Johnson (2005), "Cookbook formulae for audio EQ biquad filter coefficients".
+    """
 
     kind: eqx.AbstractClassVar[str]
     cutoff: eqx.AbstractVar[SlotLike]

@@ -13,7 +13,7 @@ from ddspfx.types import Audio, State
 FULL_SCALE_FIELD = 5e4
 """Field of a full-scale sample at a drive of 0 dB, A/m: about twice the coercivity of ferric tape."""
 _SATURATION, _SHAPE, _COERCIVITY = 3.5e5, 2.2e4, 2.7e4
-"""Ferric tape, A/m: Chowdhury (2019), DAFx, table in section 3, with alpha = 1.6e-3."""
+"""Ferric tape, A/m: the tape parameters of Chowdhury (2019), DAFx, with alpha = 1.6e-3."""
 _COUPLING, _REVERSIBILITY = 1.6e-3 * _SATURATION / (3 * _SHAPE), 0.5
 UNIT_MAGNETISATION = _SATURATION * _REVERSIBILITY / 3 * FULL_SCALE_FIELD / _SHAPE / (1 - _COUPLING * _REVERSIBILITY)
 """Magnetisation of a full-scale sample out, A/m: a faint signal passes the default settings at gain 1."""
@@ -25,12 +25,13 @@ class Hysteresis(AbstractBlock):
     `saturation` Ms, `shape` a (how slowly the curve bends) and `coercivity` k (how wide the loop is) are in
     A/m. `coupling` is alpha Ms / (3 a), the interaction of domains, whose range keeps it below 1, where the
     curve would become many-valued. `reversibility` c is the share of magnetisation that follows the field
-    without loss; an AC bias raises it, and tape without bias has about 0.17. A faint signal's gain is
-    proportional to c, so more than half of the default's loudness is reversible. `solver` is "rk2", "rk4" or
-    "newton"; `substeps` a sample are its own default when left out. |y| <= Ms / UNIT_MAGNETISATION for any
-    input. Aliasing is left to `Oversampled`.
-    Sources: Jiles and Atherton (1986), J. Magn. Magn. Mater. 61; Chowdhury (2019), DAFx, eq. 12; Holters
-    and Zölzer (2016), DAFx. The equation stands at `ddspfx.signal.jiles_atherton.magnetise`.
+    without loss: 0.17 in Chowdhury, who adds the bias as a signal, and higher here in place of an AC bias. A
+    faint signal's gain is proportional to c, so more than half of the default's loudness is reversible.
+    `solver` is "rk2", "rk4" or "newton"; `substeps` a sample are its own default when left out.
+    |y| <= Ms / UNIT_MAGNETISATION for any input. Aliasing is left to `Oversampled`.
+    Sources: Jiles and Atherton (1986), J. Magn. Magn. Mater. 61; Chowdhury (2019), "Real-time physical
+    modelling for analog tape machines", DAFx; Holters and Zölzer (2016), DAFx. The equation stands at
+    `ddspfx.signal.jiles_atherton.magnetise`.
     """
 
     drive: SlotLike = param(-24.0, 24.0, "dB", default=0.0)

@@ -72,7 +72,7 @@ class AbstractRecurrent(AbstractBlock):
 def _spread_memories(hidden: int) -> Float[Array, " hidden"]:
     """Biases of a forgetting gate, b = log(T - 1), for memories of T samples spread evenly in ratios.
 
-    sigmoid(b) = 1 - 1 / T. Source: Tallec and Ollivier (2018), "Can recurrent neural networks warp time?", sec. 3,
+    sigmoid(b) = 1 - 1 / T. Source: Tallec and Ollivier (2018), "Can recurrent neural networks warp time?",
     who draw T uniformly; spread in ratios, small networks have short memories too.
     """
     shortest, longest = MEMORIES

@@ -24,7 +24,7 @@ def tape_machine(setting: Setting) -> Serial:
     """Drive into saturation, head bump, wow and flutter, treble loss by tape speed, hiss; each with a knob.
 
     Wow and flutter are in per cent of speed, peak: a delay of depth D at f Hz deviates by 2 pi f D.
-    Head bump and loss are those of a half-track machine, McKnight (1969) for their shape.
+    Head bump, loss and hiss are chosen to be plausible for a half-track machine; they are not measurements.
     """
     drive = Control("drive", 0, 24, 6, unit="dB", start=0.0, stop=24.0)
     speed = Switch("speed", {"15 ips": 19_000.0, "7.5 ips": 14_000.0, "3.75 ips": 8_000.0}, "7.5 ips")
