@@ -14,7 +14,7 @@ Emphasis: TypeAlias = Literal["first-order", "low-passed", "a-weighting"]
 Loss: TypeAlias = Callable[..., Scalar]
 
 COEFFICIENT = 0.85
-"""Of both first-order filters; Wright and Välimäki (2020), section 2."""
+"""Of both first-order filters; Wright and Välimäki (2020), as below."""
 A_WEIGHTING_MEMORY = 0.05
 """Seconds; six time constants of the slowest pole, 20.6 Hz."""
 POLES = (20.598997, 107.65265, 737.86223, 12194.217)
@@ -58,7 +58,7 @@ def emphasise(x: Audio, kind: Emphasis, sample_rate: int | None = None) -> Audio
     "first-order": y[n] = x[n] - 0.85 x[n-1], free of the rate. "low-passed": "a-weighting", then
     y[n] + 0.85 y[n-1]. "a-weighting": the IEC 61672 curve, needs `sample_rate` in Hz.
     Raises ValueError for another kind, or when the rate is missing.
-    Source: Wright and Välimäki (2020), "Perceptual loss function for neural modelling of audio systems", section 2.
+    Source: Wright and Välimäki (2020), "Perceptual loss function for neural modelling of audio systems".
     """
     if kind == "first-order":
         return _first_order(x, -COEFFICIENT)

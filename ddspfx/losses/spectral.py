@@ -68,6 +68,7 @@ def mr_stft(
 ) -> Scalar:
     """Multi-resolution STFT distance: the mean of `stft` over `resolutions`.
 
+    Raises ValueError when there is none, or as `stft` does.
     Source: Yamamoto, Song and Kim (2020), "Parallel WaveGAN", table 1.
     """
     if not resolutions:

@@ -53,7 +53,7 @@ def log_cosh(prediction: Audio, target: Audio, *, sharpness: float = 1.0) -> Sca
 
     Near zero as log(1 + 2 sinh(d / 2)^2), elsewhere as |d| - log 2 + log(1 + exp(-2 |d|)): exact to rounding and
     without overflow in both.
-    Source: Chen et al. (2018), "Log hyperbolic cosine loss improves variational auto-encoder".
+    Source: Chen, Chen and Zhang (2018), "Log hyperbolic cosine loss improves variational auto-encoder".
     """
     d = jnp.abs(sharpness * (prediction - target))
     small = d < 1

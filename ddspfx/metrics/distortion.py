@@ -65,8 +65,8 @@ def _gram(count: int, omega: float, highest: int) -> Complex[np.ndarray, "lines 
 def thd(x: Float[np.ndarray, " samples"], frequency: float, sample_rate: int) -> float:
     """Total harmonic distortion of a sine at `frequency` (Hz), sqrt(sum_{k >= 2} A_k^2) / A_1, a ratio.
 
-    Raises ValueError as `decompose` does, and when the fundamental is missing. Source: IEC 60268-3, relative
-    to the fundamental.
+    Raises ValueError as `decompose` does, and when the fundamental is missing. Source: IEC 60268-3, but
+    relative to the fundamental.
     """
     amplitudes = _sounding(decompose(x, frequency, sample_rate), frequency).amplitudes
     return float(np.sqrt(np.sum(amplitudes[1:] ** 2)) / amplitudes[0])
@@ -88,8 +88,7 @@ def alias_to_signal(x: Float[np.ndarray, " samples"], frequency: float, sample_r
 
     10 log10(mean rest^2 / sum_k A_k^2 / 2): whatever a curve without memory makes of a sine lies on harmonics, so
     the rest is aliases (and noise). Choose a frequency that does not divide the rate, or aliases fall on harmonics.
-    Raises ValueError as `thd` does. Source: the ratio of Esqueda, Välimäki and Bilbao (2016), "Aliasing reduction
-    in clipped signals", taken over all lines.
+    Raises ValueError as `thd` does.
     """
     lines = _sounding(decompose(x, frequency, sample_rate), frequency)
     return 10 * math.log10(max(lines.residual / float(np.sum(lines.amplitudes**2) / 2), 1e-30))

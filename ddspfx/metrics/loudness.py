@@ -12,7 +12,7 @@ ABSOLUTE_GATE, RELATIVE_GATE = -70.0, -10.0
 OFFSET = -0.691
 """dB; makes a full-scale sine at 997 Hz in one channel read -3.01 LUFS."""
 SURROUND = (1.0, 1.0, 1.0, 1.41, 1.41)
-"""Weights of left, right, centre and the two surrounds."""
+"""Weights of left, right, centre and the two surrounds. ITU-R BS.1770-4, annex 1, table 3."""
 
 
 def k_weighting(sample_rate: int) -> Float[np.ndarray, "sections coefficients"]:

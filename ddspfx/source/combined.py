@@ -10,7 +10,7 @@ from ddspfx.types import Readable
 
 
 class Sum(AbstractSource):
-    """s(t) = sum_i s_i(t): wow and flutter and drift together."""
+    """s(t) = sum_i s_i(t): wow and flutter and drift together. Raises ValueError when there is none."""
 
     sources: tuple[AbstractSource, ...] = eqx.field(converter=tuple)
 

@@ -153,7 +153,10 @@ class Trajectory(AbstractSource):
         return advanced(self, y, sample_rate or self.sample_rate)
 
     def to_csv(self, path: str | Path) -> None:
-        """Writes `seconds,delay_seconds[,deviation_seconds]`, two rows a knot. One row of knots only."""
+        """Writes `seconds,delay_seconds[,deviation_seconds]`, two rows a knot.
+
+        Raises ValueError when channels differ, since a CSV holds one row of knots.
+        """
         if self.knots.ndim > 1:
             raise ValueError(f"knots has shape {self.knots.shape}, but a CSV holds one delay: use save")
         times = np.arange(2 * (self.knots.shape[-1] - 3) + 1) / (2 * self.rate)
