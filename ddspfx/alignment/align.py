@@ -88,7 +88,8 @@ def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignment:
     Arrays (channels, samples) or (samples,), of any lengths, NumPy or JAX; the work is in float64. The lag is the
     peak of a cross-correlation weighted by |G|^-0.7; the speed a robust line through the lags of short blocks
     (Theil–Sen), searched within ±4.6 % when the blocks disagree, and 1 unless the line stands clear of the wander;
-    the fraction of a sample is the phase's, weighted by coherence (Hannan and Thomson 1973).
+    the fraction of a sample is the phase's, weighted by coherence (Hannan and Thomson 1973,
+    "Estimating group delay").
     Raises ValueError for empty, non-finite or unequal-channel input. A silent or unrelated pair is no error: see
     `confidence` and `warnings`.
     """

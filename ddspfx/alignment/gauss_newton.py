@@ -92,7 +92,7 @@ def banded_product(bands: Reals, c: Reals) -> Reals:
 
 
 def inverse_diagonal(bands: Reals) -> Reals:
-    """The diagonal of the inverse of a symmetric banded matrix, without the rest. (Takahashi 1973.)"""
+    """The diagonal of the inverse of a symmetric banded matrix, without the rest. (Takahashi, Fagan, Chin 1973.)"""
     from scipy.linalg import cholesky_banded
 
     order, count = bands.shape

@@ -18,7 +18,7 @@ _CHUNK = 2**19
 class Interpolant:
     """A signal oversampled by a zero-padded Fourier transform and held as quintic B-spline coefficients.
 
-    Beyond its ends the signal is silent. (Unser 1999, "Splines: a perfect fit for signal processing".)
+    Beyond its ends the signal is silent. (Unser 1999, "Splines: a perfect fit for signal and image processing".)
     """
 
     value: Reals

@@ -45,7 +45,10 @@ def wander(takes: Sequence[Take]) -> tuple[float, float] | None:
 
 
 def knobs(takes: Sequence[Take]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """The knobs that the recordings name: numbers with the range they span, words as choices."""
+    """The knobs that the recordings name: numbers with the range they span, words as choices.
+
+    Raises ValueError for a knob that is a number in one recording and a word in another.
+    """
     numbers, choices = [], []
     for name in dict.fromkeys(name for take in takes for name in take.controls):
         values = [take.controls[name] for take in takes if name in take.controls]

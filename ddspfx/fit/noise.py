@@ -27,7 +27,8 @@ def density(
     """Frequencies and one-sided power density of the noise under the residuals, from where the model plays least.
 
     The median over frames of a Gaussian noise's periodogram is ln 2 times its density, and no click moves it.
-    Source: Martin (2001) for minimum statistics; Allen, Anderson, Brady, Creighton (2012), app. B, for the median.
+    Raises ValueError when there is less than one frame. Source: Allen, Anderson, Brady, Brown, Creighton (2012),
+    "FINDCHIRP: an algorithm for detection of gravitational waves from inspiraling compact binaries", app. B.
     """
     from scipy.signal import get_window
 

@@ -43,7 +43,8 @@ def score_pair(
 
     The pair is aligned (offset, speed, polarity: these belong to it). With `tracked`, and a model that has a
     delay line, its delay is estimated on this pair against the model's own output. Only output whose source
-    lies inside the dry file, less 50 ms at each end, is compared.
+    lies inside the dry file, less 50 ms at each end, is compared. Raises ValueError when the pair is at another
+    sample rate than the run was fitted at, or overlaps too little.
     """
     progress = progress or Silent()
     device = model.model if isinstance(model, Run) else model

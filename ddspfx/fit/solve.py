@@ -29,7 +29,8 @@ def wiener(
     Each target is as long as its input less the first taps - 1 samples, which are history: so the sums are exact
     (the covariance method), not those of a signal that starts from silence. Conjugate gradients on the normal
     equations by FFT, preconditioned by the Toeplitz matrix of the autocorrelation (Levinson's recursion).
-    Source: Makhoul (1975), "Linear prediction"; Chan and Jin (2007), "Iterative Toeplitz solvers".
+    Source: Makhoul (1975), "Linear prediction: a tutorial review", for the covariance method; Chan and Jin (2007),
+    "An introduction to iterative Toeplitz solvers".
     """
     from scipy.linalg import solve_toeplitz
 

@@ -41,7 +41,10 @@ class Take:
 
     @property
     def inside(self) -> tuple[int, int]:
-        """First and last sample whose source lies inside the dry file, less 50 ms at each end."""
+        """First and last sample whose source lies inside the dry file, less 50 ms at each end.
+
+        Raises ValueError when too little is left to compare.
+        """
         margin = round(MARGIN_S * self.sample_rate)
         start, stop = self.covered[0] + margin, self.covered[1] - margin
         if stop - start < margin:
@@ -155,7 +158,7 @@ def check_alike(takes: Sequence[Take]) -> None:
 
 
 def line_of(model: Any, path: str) -> VariableDelay:
-    """The delay line that a latent path belongs to."""
+    """The delay line that a latent path belongs to. Raises ValueError when there is none."""
     node = get(model, path.rsplit(".", 1)[0])
     if not isinstance(node, VariableDelay):
         raise ValueError(f"{path} is not the delay of a VariableDelay")
