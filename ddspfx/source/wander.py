@@ -30,7 +30,7 @@ class Wander(AbstractSource):
     w is a cubic B-spline through random knots, 4.4 a second for each Hz of bandwidth, its spectrum
     sinc(f / rate)^8; it is the same on all channels and never beyond 4.35. `depth` (RMS) and `centre` are in
     the unit of the slot it fills. Add up two for wow and flutter. Raises ValueError where a source is given
-    for `bandwidth`, since knots at a rate that moves need a memory.
+    for `bandwidth`, since knots at a rate that moves need a memory, or more than one number.
     """
 
     bandwidth: SlotLike = param(0.01, FASTEST, "Hz", default=1.0, log=True)
