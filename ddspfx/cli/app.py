@@ -173,14 +173,14 @@ def score(
     epilog=_examples(
         "restore transfer.wav steady.wav --tone 3150",
         "restore transfer.wav steady.wav --dry original.wav",
-        "restore transfer.wav steady.wav --pilot 2",
+        "restore transfer.wav steady.wav --pilot R",
     )
 )
 def restore(
     wet: Annotated[Path, _place("WET", "The transfer.")],
     out: Annotated[Path, _place("OUT", "The restored file to write.")],
     dry: Annotated[Path | None, _maybe("The original that was recorded.")] = None,
-    pilot: Annotated[int | None, _maybe("Channel of a pilot tone, from 1.")] = None,
+    pilot: Annotated[str | None, _maybe("Channel of a pilot: 0 or L, 1 or R.")] = None,
     tone: Annotated[float | None, _maybe("Frequency in Hz of a tone in the sound.")] = None,
     json: AsJson = False,
 ) -> None:

@@ -82,7 +82,7 @@ def fit(
     minutes = minutes_of(minutes if minutes is not None else 5.0 if planned is None else planned)
     with run_folder(out) as folder:
         pairs = _pairs(dry, wet, manifest)
-        load("ddspfx.fit.auto", "scipy.signal", "rich.progress")
+        load("ddspfx.fit.auto", "ddspfx.report.excerpts", "scipy.signal", "rich.progress")
         from ddspfx.cli.following import following
         from ddspfx.fit.auto import CANDIDATES, fit_auto
         from ddspfx.fit.settings import Settings
@@ -93,12 +93,9 @@ def fit(
             run = fit_auto(
                 pairs, minutes=minutes, out=folder, resume=resume, names=names, settings=settings, progress=progress
             )
-        import importlib.util
+        from ddspfx.report.excerpts import write_excerpts
 
-        if importlib.util.find_spec("ddspfx.report.excerpts"):
-            from ddspfx.report.excerpts import write_excerpts
-
-            write_excerpts(run, pairs, folder)
+        write_excerpts(run, pairs, folder)
     return {"run": str(out), **run.figures, "sample_rate": run.sample_rate, "findings": run.findings}
 
 
@@ -183,11 +180,11 @@ def _figures(score: Any) -> Figures:
     return {name: figures[name] for name in SCORED}
 
 
-def restore(wet: Path, out: Path, dry: Path | None, pilot: int | None, tone: float | None) -> Figures:
+def restore(wet: Path, out: Path, dry: Path | None, pilot: str | None, tone: float | None) -> Figures:
     """A transfer with its wow and flutter taken out."""
     given = [name for name, value in (("--dry", dry), ("--pilot", pilot), ("--tone", tone)) if value is not None]
-    if len(given) > 1:
-        raise ValueError(f"{' and '.join(given)} are given, but only one may be: leave the others out")
+    if len(given) != 1:
+        raise ValueError(f"{' and '.join(given) or 'nothing'} given, but must be one of --dry, --pilot and --tone")
     not_over(out, wet, dry)
     x, rate = read_audio(wet)
     reference = None if dry is None else pair_of(dry, wet).dry.samples
@@ -195,7 +192,8 @@ def restore(wet: Path, out: Path, dry: Path | None, pilot: int | None, tone: flo
         load("ddspfx.alignment.restore")
         from ddspfx.alignment.restore import restore as undo
 
-        restored, trajectory = undo(x, rate, dry=reference, pilot=pilot, tone=tone)
+        channel = int(pilot) if pilot is not None and pilot.isdigit() else pilot
+        restored, trajectory = undo(x, rate, dry=reference, pilot=channel, tone=tone)
         write(restored)
     delay = np.atleast_2d(trajectory(np.arange(0, x.shape[1] / rate, 1 / 400)))
     speed = np.diff(delay) * 400

@@ -29,7 +29,7 @@ def begin(folder: Path, plan: dict[str, Any], resume: bool) -> bool:
     Raises ValueError when the folder was begun with another plan.
     """
     path = folder / FILE
-    for stray in folder.rglob(".*.part"):
+    for stray in (*folder.rglob(".*.part"), *folder.rglob(".*.????????.flac")):
         stray.unlink()
     if resume and path.is_file():
         try:
