@@ -92,7 +92,8 @@ def _settled(device: AbstractBlock, take: Take, path: str | None) -> tuple[Take,
 def tracked_on(device: AbstractBlock, take: Take, path: str, still: Latents, rounds: int = ROUNDS) -> Latents:
     """The trajectory of one take: tracked against the model's output at a standing delay, then refined with it."""
     heard = play(device, still, take, 0)
-    found = track(heard, take.wet, take.sample_rate, alignment=in_place(take.alignment))
+    there = dataclasses.replace(in_place(take.alignment), length=take.count)  # the take may be a part
+    found = track(heard, take.wet, take.sample_rate, alignment=there)
     line, base = line_of(device, path), unstack(still, 0)[path].base
     limits = np.array([line.shortest, line.longest])
     moved = Trajectory(found.base + base, found.knots, found.sample_rate, found.rate)
