@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ddspfx.fit.progress import Lines, Progress
+from ddspfx.fit.progress import Lines, Progress, in_words
 
 
 class _Bar:
@@ -16,11 +16,10 @@ class _Bar:
         self._task = bar.add_task("fitting", total=1.0, figures="")
 
     def say(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False)
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def step(self, share: float, loss: float, esr: float, seconds_left: float) -> None:
-        figures = f"loss {loss:.4f}  validation ESR {esr:.4f}  {seconds_left:4.0f} s left"
-        self._bar.update(self._task, completed=share, figures=figures)
+        self._bar.update(self._task, completed=share, figures=in_words(loss, esr, seconds_left))
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """What a fit says while it works."""
 
+import math
 import sys
 import time
 from typing import Protocol
@@ -40,7 +41,10 @@ class Lines:
         now = time.monotonic()
         if now - self._last >= 2 or share >= 1:
             self._last = now
-            left = f"{seconds_left:4.0f} s left"
-            print(
-                f"{100 * share:3.0f} %  loss {loss:.4f}  validation ESR {esr:.4f}  {left}", file=sys.stderr, flush=True
-            )
+            print(f"{100 * share:3.0f} %  {in_words(loss, esr, seconds_left)}", file=sys.stderr, flush=True)
+
+
+def in_words(loss: float, esr: float, seconds_left: float) -> str:
+    """The figures of a step; the time left is not said before it is known (NaN)."""
+    left = "" if math.isnan(seconds_left) else f"  {seconds_left:4.0f} s left"
+    return f"loss {loss:.4f}  validation ESR {esr:.4f}{left}"

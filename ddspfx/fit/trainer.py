@@ -65,6 +65,7 @@ class Trainer:
         self.best = Best(model, latents)
         self.notes: dict[str, Any] = {"pass": 0, "scale": 1.0, "esr": None, "waited": 0, "retries": 0, "elapsed": 0.0}
         self.history: list[dict[str, float]] = []
+        self.pace: tuple[int, float] | None = None
 
     def run(self, resume: bool = False) -> Best:
         """All passes that are left; the best model and latents."""
@@ -108,8 +109,15 @@ class Trainer:
             self._validate(loss)
             self._write()
         share = self.notes["pass"] / self.settings.passes
-        left = self.notes["elapsed"] * (1 / share - 1)
-        self.progress.step(share, loss, self.notes["esr"] or float("nan"), left)
+        self.progress.step(share, loss, self.notes["esr"] or float("nan"), self._left())
+
+    def _left(self) -> float:
+        """Seconds, by the pace since the first pass, which compiles; NaN after that one."""
+        done, now = self.notes["pass"], time.monotonic()
+        if self.pace is None:
+            self.pace = (done, now)
+            return float("nan")
+        return float((now - self.pace[1]) / (done - self.pace[0]) * (self.settings.passes - done))
 
     def _recover(self) -> None:
         self.notes["retries"] += 1
