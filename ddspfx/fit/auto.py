@@ -186,5 +186,6 @@ def _continued(
 def _told(run: Run, best: str, table: dict[str, dict[str, Any]], takes: Sequence[Take]) -> Run:
     figures = {**run.figures, "model": best, "candidates": table}
     model = with_transport_of(run.model, [row for rows in run.latents.values() for row in rows])
-    sentences = findings(run, best, table, takes)
+    final = {**table, best: {**table[best], "esr": _esr(run)}}
+    sentences = findings(run, best, final, takes)
     return Run(model, run.sample_rate, run.settings, run.latents, run.recordings, run.history, figures, sentences)
