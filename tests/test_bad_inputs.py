@@ -73,7 +73,8 @@ def _models(place: Path) -> None:
     Run(model, RATE, Settings()).save(place / "run")
     Run(model, RATE, Settings()).save(place / "torn")
     (place / "torn/run.json").write_text("{")
-    (place / "unfinished/candidates").mkdir(parents=True)
+    (place / "unfinished/candidates/gru").mkdir(parents=True)
+    (place / "unfinished/candidates/gru/checkpoint.safetensors").touch()
     (place / "hollow").mkdir()
 
 
@@ -92,7 +93,6 @@ def _texts(place: Path) -> None:
         "head.csv": "time,db\n0,1\n",
         "back.csv": "seconds,value\n1,3\n0,4\n",
         "loud.csv": "seconds,value\n0,3\n1,99\n",
-        "knob.csv": "dry,wet,colour\ndry.wav,wet.wav,0.3\n",
     }
     for name, text in texts.items():
         (place / name).write_text(text)
@@ -146,6 +146,10 @@ BAD = {
     "a manifest of missing files": ("fit --pairs absent.csv --out new", "line 2"),
     "a manifest of nothing": ("fit --pairs none.csv --out new", "names no pairs"),
     "missing controls": ("fit --pairs gap.csv --out new", "column drive: is empty"),
+    "a pattern that nothing matches": (
+        "fit dry.wav wet.wav --model linear --out new/run --config patterns.toml",
+        "no parameter matches 'nobody.*'",
+    ),
     "pairs given twice": ("fit dry.wav wet.wav --pairs none.csv --out new", "only one may be given"),
     "no pair": ("fit --out new", "DRY is missing"),
     "negative minutes": ("fit dry.wav wet.wav --out new --minutes -1", "--minutes is -1"),
@@ -193,23 +197,6 @@ def test_one_line_and_nothing_left(
     assert listing(shelf) == before
 
 
-@pytest.mark.parametrize(
-    ("command", "told"),
-    [
-        ("fit --pairs knob.csv --model linear --out new", "the control 'colour', but the model has: none"),
-        ("fit dry.wav wet.wav --model linear --out new --config patterns.toml", "no parameter matches 'nobody.*'"),
-    ],
-)
-def test_what_only_the_fit_can_know(
-    command: str, told: str, shelf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(shelf)
-    assert main(command.split()) == 2
-    assert told in capsys.readouterr().err.splitlines()[-1]
-    assert not (shelf / "new/run.json").exists()
-    assert not list((shelf / "new").rglob("*.part"))
-
-
 def test_eight_bits_work(shelf: Path, tmp_path: Path) -> None:
     assert main(["render", str(shelf / "good"), str(shelf / "eight.wav"), str(tmp_path / "out.wav")]) == 0
     assert soundfile.info(tmp_path / "out.wav").frames == round(SECONDS * RATE)
@@ -250,6 +237,15 @@ def test_a_stop_is_one_line(number: int, code: int, tmp_path: Path) -> None:
     assert made.returncode == code
     assert "Traceback" not in error and error.count("\n") <= 1
     assert [file.name for file in tmp_path.iterdir()] == ["in.wav"]
+
+
+def test_a_full_disk_under_a_fit_leaves_nothing(shelf: Path, tmp_path: Path) -> None:
+    words = ("fit", shelf / "dry.wav", shelf / "wet.wav", "--model", "linear", "--out", tmp_path / "deep/run")
+    made = command(*words, before="ulimit -f 2;")
+    _, error = made.communicate()
+    assert made.returncode == 2
+    assert f"{tmp_path}/deep/run cannot be written" in error.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_traceback_when_asked_for(shelf: Path) -> None:

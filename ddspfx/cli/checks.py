@@ -1,6 +1,7 @@
 """What can be known before the work begins: inputs that can be heard, outputs that can be written."""
 
 import contextlib
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -45,7 +46,7 @@ def not_over(out: Path, *inputs: Path | None) -> None:
 
 @contextlib.contextmanager
 def run_folder(folder: Path) -> Iterator[Path]:
-    """The folder, made if need be and known to be writable; when the work fails, empty new folders go again."""
+    """The folder, made if need be and writable; a new one goes again when the work fails with nothing to resume."""
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"--out is {folder}, which is a file, but must be a folder: choose another name")
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
@@ -56,10 +57,17 @@ def run_folder(folder: Path) -> Iterator[Path]:
         probe.unlink()
         yield folder
     except BaseException:
+        if missing and not resumable(folder):
+            shutil.rmtree(folder, ignore_errors=True)
         for place in missing:
             with contextlib.suppress(OSError):
                 place.rmdir()
         raise
+
+
+def resumable(folder: Path) -> bool:
+    """Whether a fit in this folder has left something to go on from."""
+    return any(folder.rglob("checkpoint.safetensors"))
 
 
 def known_model(name: str, also: Sequence[str] = ()) -> str:
@@ -75,8 +83,8 @@ def finished_run(folder: Path) -> Path:
     if not folder.is_dir():
         raise ValueError(f"RUN is {folder}, which is no folder, but must be one that `ddspfx fit` made: check the name")
     if not (folder / "run.json").is_file():
-        begun = (folder / "candidates").is_dir() or (folder / "checkpoint.safetensors").is_file()
-        cure = "it is not finished: run `ddspfx fit` again with --resume" if begun else "give one that a fit made"
+        unfinished = "it is not finished: run `ddspfx fit` again with --resume"
+        cure = unfinished if resumable(folder) else "give one that a fit made"
         raise ValueError(f"{folder} holds no run: {cure}")
     return folder
 

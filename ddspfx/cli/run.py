@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from ddspfx.cli.wording import expected, in_words
+from ddspfx.cli.wording import expected, in_words, output_in
 
 FAULT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 130, 1, 143
 
@@ -51,9 +52,10 @@ def _command(argv: list[str]) -> int:
 
 
 def _cure_of_interruption(argv: list[str]) -> str:
-    if argv[0] != "fit":
-        return "; nothing was written"
-    return "; what was fitted so far is kept: run the same command with --resume to go on"
+    out = output_in(argv)
+    if argv[0] == "fit" and out is not None and any(Path(out).rglob("checkpoint.safetensors")):
+        return f"; what was fitted so far is kept in {out}: run the same command with --resume to go on"
+    return "; nothing was written"
 
 
 def _forget_stdout() -> None:

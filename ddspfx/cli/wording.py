@@ -37,13 +37,19 @@ def in_words(error: BaseException, argv: Sequence[str] = ()) -> str:
         said = _line(error.format_message()).rstrip(".")
         return f"{said}{_given(error, argv)}: see `{_command(error, argv)} --help`"
     if isinstance(error, OSError) and error.strerror:
-        place = error.filename if error.filename is not None else "the output"
+        place = error.filename if error.filename is not None else output_in(argv) or "the output"
         return _line(f"{place} {_CURES.get(error.errno or 0, f'cannot be used ({error.strerror}): choose another')}")
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return f"memory is used up ({_line(str(error))[:80]}): give shorter files or smaller settings"
     if hasattr(error, "errors") and hasattr(error, "error_count"):
         return invalid(error.errors()[0])
     return _line(str(error)) or f"{type(error).__name__}: run again with --traceback to see where"
+
+
+def output_in(argv: Sequence[str]) -> str | None:
+    """What was given for --out, in either spelling."""
+    words = [part for word in argv for part in (word.split("=", 1) if word.startswith("--out=") else (word,))]
+    return next((value for name, value in pairwise(words) if name == "--out"), None)
 
 
 def _given(error: BaseException, argv: Sequence[str]) -> str:

@@ -95,7 +95,10 @@ def fit(
             )
         from ddspfx.report.excerpts import write_excerpts
 
-        write_excerpts(run, pairs, folder)
+        try:
+            write_excerpts(run, pairs, folder)
+        except ValueError as error:  # the run itself is whole, and its page says that there is nothing to be heard
+            note(f"no excerpts for the report: {error}")
     return {"run": str(out), **run.figures, "sample_rate": run.sample_rate, "findings": run.findings}
 
 
