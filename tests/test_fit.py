@@ -248,6 +248,16 @@ def test_a_fraction_of_latency_is_moved_exactly() -> None:
     assert np.array_equal(shifted(x, 3.0)[0, 3:], x[0, :-3])
 
 
+def test_another_file_may_be_the_validation_part() -> None:
+    x, other = music(), music(seed=5)
+    held = take(other, np.tanh(4 * other) / 4)
+    model = ddspfx.Serial(tape=ddspfx.Tanh(0.0))
+    run = ddspfx.fit(model, take(x, np.tanh(4 * x) / 4), held_out=held, learning_rate=0.02, **QUICK)
+    assert run.figures["esr_validation"] < 1e-4
+    assert run.recordings[0]["validated_s"][0] == run.recordings[0]["validated_s"][1]
+    assert run.recordings[1]["trained_s"][0] == run.recordings[1]["trained_s"][1]
+
+
 def test_short_audio_is_refused_in_words() -> None:
     x = music(0.11)
     with pytest.raises(ValueError, match=r"give more audio|overlap by less"):

@@ -55,9 +55,7 @@ def knobs(takes: Sequence[Take]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         spoken = [value for value in values if isinstance(value, str)]
         numeric = [float(value) for value in values if not isinstance(value, str)]
         if spoken and numeric:
-            raise ValueError(
-                f"control {name!r} is {spoken[0]!r} and {numeric[0]:g}: use one kind"
-            )
+            raise ValueError(f"control {name!r} is {spoken[0]!r} and {numeric[0]:g}: use one kind")
         if spoken:
             choices.append((name, tuple(sorted(set(spoken)))))
         elif min(numeric) < max(numeric):

@@ -59,12 +59,16 @@ class Sequences(eqx.Module):
     start: Int[Array, " sequences"]
 
 
-def spans(takes: Sequence[Take], validation: float) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Training and validation part of each recording: the validation part is later in time."""
+def spans(
+    takes: Sequence[Take], validation: float, held_out: int = 0
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Training and validation part of each recording: the end of each, or the last `held_out` recordings whole."""
     training, later = [], []
-    for take in takes:
+    for place, take in enumerate(takes):
         start, stop = take.inside
         split = stop - round(validation * (stop - start))
+        if held_out:
+            split = start if place >= len(takes) - held_out else stop
         training.append((start, split))
         later.append((split, stop))
     return training, later
@@ -77,7 +81,7 @@ def draw(training: Sequence[tuple[int, int]], settings: Settings, number: int) -
     """
     random = np.random.default_rng([settings.seed, number])
     length = settings.segment * settings.chunks
-    room = np.array([max(stop - start - length, 1) for start, stop in training], float)
+    room = np.array([max(stop - start - length, stop > start) for start, stop in training], float)
     edges = np.concatenate([[0.0], np.cumsum(room)])
     places = (np.arange(settings.sequences) + random.random(settings.sequences)) / settings.sequences * edges[-1]
     recording = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, len(training) - 1)
@@ -87,7 +91,7 @@ def draw(training: Sequence[tuple[int, int]], settings: Settings, number: int) -
 
 def fitting(settings: Settings, training: Sequence[tuple[int, int]]) -> Settings:
     """The settings with sequences no longer than the shortest training part; ValueError when that is too short."""
-    shortest = min(stop - start for start, stop in training)
+    shortest = min(stop - start for start, stop in training if stop > start)
     segment = settings.segment
     while segment > 64 and segment > shortest:
         segment //= 2

@@ -30,6 +30,7 @@ def fit(
     model: Made,
     pairs: Pair | Sequence[Pair] | Sequence[Take],
     *,
+    held_out: Pair | Sequence[Pair] | Sequence[Take] = (),
     out: str | Path | None = None,
     resume: bool = False,
     settings: Settings | None = None,
@@ -43,6 +44,7 @@ def fit(
 
     `model` is a block, or a function of a key that makes one (several random starts need the function).
     `pairs` are aligned, and tracked when the model has a `VariableDelay`; prepared takes are used as they are.
+    Validation is the end of each recording, or the pairs in `held_out`, whole, where there are any.
     `latents` gives, by slot path, what belongs to each recording (a `Trajectory`, or a list of them); left out,
     the tracked delay goes to the model's first delay line. `changes` are settings by name (`passes=100`,
     `freeze=["tone.*"]`): see `Settings`. `loss` takes (signals, samples) of prediction and target and replaces
@@ -55,8 +57,9 @@ def fit(
     progress = progress or Silent()
     settings = (settings or Settings()).with_changes(**changes)
     models = _made(model, settings)
-    takes, bound = _takes(models[0], pairs, settings, latents, progress)
-    parts = spans(takes, settings.validation)
+    kept = _listed(held_out)
+    takes, bound = _takes(models[0], [*_listed(pairs), *kept], settings, latents, progress)
+    parts = spans(takes, settings.validation, len(kept))
     settings = fitting(settings, parts[0])
     folder = None if out is None else Path(out)
     chosen = loss or combine(settings.loss, takes[0].sample_rate)
@@ -76,6 +79,10 @@ def fit(
     return run
 
 
+def _listed(pairs: Any) -> list[Any]:
+    return [pairs] if isinstance(pairs, Pair | Take) else list(pairs)
+
+
 def _made(model: Made, settings: Settings) -> list[AbstractBlock]:
     if isinstance(model, AbstractBlock):
         if settings.starts > 1:
@@ -90,9 +97,8 @@ def _takes(
 ) -> tuple[list[Take], Latents]:
     """The takes ready for the model, and its latents stacked."""
     path = delay_path(model) if settings.time != "none" and latents is None else None
-    given = [pairs] if isinstance(pairs, Pair | Take) else list(pairs)
     takes = [
-        pair if isinstance(pair, Take) else prepare(pair, tracked=path is not None, say=progress.say) for pair in given
+        pair if isinstance(pair, Take) else prepare(pair, tracked=path is not None, say=progress.say) for pair in pairs
     ]
     check_alike(takes)
     if latents is not None:
@@ -118,7 +124,7 @@ def _run(
 ) -> Run:
     training, later = parts
     figures: dict[str, Any] = {"esr_training": error_to_signal(model, latents, takes, training)}
-    if settings.validation > 0:
+    if any(start < stop for start, stop in later):
         figures["esr_validation"] = error_to_signal(model, latents, takes, later)
     figures["parameters"] = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array)))
     rate = takes[0].sample_rate

@@ -104,6 +104,8 @@ def solved(
     head = Serial(**dict(zip(model.names[:place], model.blocks[:place], strict=True)))
     inputs, targets = [], []
     for row, (take, (start, stop)) in enumerate(zip(takes, parts, strict=True)):
+        if start == stop:
+            continue
         own = {p: node for p, node in unstack(latents, row).items() if p.split(".")[0] in head.names}
         u = render(quiet(bind(head, own, take.controls)), take.dry, take.sample_rate)
         late = round(block.latency(take.sample_rate))

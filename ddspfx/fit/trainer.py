@@ -144,7 +144,7 @@ class Trainer:
         self.learner = Learner(model, latents, optimiser)
 
     def _validate(self, loss: float) -> None:
-        parts = self.later if self.settings.validation > 0 else self.training
+        parts = self.later if any(start < stop for start, stop in self.later) else self.training
         esr = error_to_signal(self.learner.model, self.learner.latents, self.takes, parts)
         self.history.append(
             {"pass": self.notes["pass"], "loss": loss, "esr": esr, "seconds": round(self.notes["elapsed"], 1)}
