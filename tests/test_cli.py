@@ -145,6 +145,39 @@ def test_a_run_plays_a_file_of_another_rate_at_its_own(tmp_path: Path) -> None:
     np.testing.assert_allclose(y[0], x, atol=1e-4)
 
 
+@pytest.mark.slow
+def test_a_run_from_a_manifest_is_scored_reported_listed_and_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_audio(tmp_path / "dry.wav", music(4.0), RATE)
+    write_audio(tmp_path / "wet.wav", -0.5 * np.roll(music(4.0), 100, axis=1), RATE)
+    (tmp_path / "pairs.csv").write_text("dry,wet\ndry.wav,wet.wav\n")
+    (tmp_path / "fit.toml").write_text("validation = 0.25\nmatch_noise = false\nminutes = 1\n")
+    run, pair = tmp_path / "run", (tmp_path / "dry.wav", tmp_path / "wet.wav")
+    argv = ("--pairs", tmp_path / "pairs.csv", "--model", "linear", "--config", tmp_path / "fit.toml")
+    fitted = answer(capsys, "fit", *argv, "--out", run)
+    assert fitted["model"] == "linear" and float(str(fitted["esr_validation"])) < 1e-4
+    assert Run.load(run).settings.validation == 0.25
+    figures = answer(capsys, "score", "--run", run, *pair, "--track", "--save", tmp_path / "played.wav")
+    assert set(figures) == SCORE and float(str(figures["esr"])) < 1e-4
+    played, wet = (read_audio(file)[0] for file in (tmp_path / "played.wav", pair[1]))
+    np.testing.assert_allclose(played[:, 5_000:-5_000], wet[:, 5_000:-5_000], atol=0.01)
+    assert Path(str(answer(capsys, "report", run)["report"])).stat().st_size > 10_000
+    assert "hiss.level" in str(answer(capsys, "models", run)["slots"])
+    assert main(["render", str(run), str(pair[0]), str(tmp_path / "again.flac"), "--block-size", "4096"]) == 0
+
+
+def test_restore_steadies_a_tone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    time = np.arange(2 * RATE) / RATE
+    sway = 2e-4 * np.sin(2 * np.pi * 3 * time)
+    write_audio(tmp_path / "wet.wav", 0.5 * np.sin(2 * np.pi * 3_000 * (time - sway)), RATE)
+    said = answer(capsys, "restore", tmp_path / "wet.wav", tmp_path / "steady.wav", "--tone", 3_000)
+    assert abs(float(str(said["removed_deviation_s"])) - 2e-4 / np.sqrt(2)) < 5e-6
+    steady = read_audio(tmp_path / "steady.wav")[0][0, RATE // 2 : RATE // 2 + RATE]
+    spectrum = np.abs(np.fft.rfft(steady * np.hanning(RATE))) ** 2
+    assert spectrum[2_997:3_004].sum() > 0.999 * spectrum.sum()
+
+
 def test_models_lists_them_and_their_knobs(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(answer(capsys, "models")) == set(MODELS)
     assert "drive" in str(answer(capsys, "models", "tape")["controls"])
