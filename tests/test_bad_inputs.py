@@ -59,7 +59,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _models(place: Path) -> None:
     knob = ddspfx.Control("drive", 0, 12, 3, unit="dB", start=0.0, stop=12.0)
     model = ddspfx.Serial(drive=ddspfx.Tanh(knob), level=ddspfx.Gain(0.0))
-    for name in ("good", "mangled", "gutted", "beheaded", "future", "foreign", "misshapen"):
+    for name in ("good", "mangled", "gutted", "beheaded", "future", "foreign", "misshapen", "absurd"):
         ddspfx.save(model, place / name)
     (place / "mangled/model.json").write_text('{"format": "ddspfx", "vers')
     weights = next((place / "gutted").glob("*.safetensors"))
@@ -70,8 +70,14 @@ def _models(place: Path) -> None:
         file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     file = place / "misshapen/model.json"
     file.write_text(file.read_text().replace('"shape": [\n    2\n   ]', '"shape": [\n    3\n   ]'))
-    Run(model, RATE, Settings()).save(place / "run")
-    Run(model, RATE, Settings()).save(place / "torn")
+    file = place / "absurd/model.json"
+    text = json.loads(file.read_text())
+    text["model"]["fields"]["blocks"]["tuple"][0] = 7
+    file.write_text(json.dumps(text))
+    for name in ("torn", "partial"):
+        Run(model, RATE, Settings()).save(place / name)
+    file = place / "partial/run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "settings": {"passes": "many"}}))
     (place / "torn/run.json").write_text("{")
     (place / "unfinished/candidates/gru").mkdir(parents=True)
     (place / "unfinished/candidates/gru/checkpoint.safetensors").touch()
@@ -133,6 +139,8 @@ BAD = {
     "weights of another shape": ("render misshapen dry.wav out.wav", "but must be float32[3]"),
     "a model of the future": ("render future dry.wav out.wav", "has version 99"),
     "a model of another kind": ("render foreign dry.wav out.wav", "format is 'nam'"),
+    "a model of nonsense": ("render absurd dry.wav out.wav", "absurd is damaged"),
+    "a run with a wrong setting": ("render partial dry.wav out.wav", "run.json is damaged (ValidationError"),
     "a torn run": ("render torn dry.wav out.wav", "run.json is damaged"),
     "a folder without run": ("render hollow dry.wav out.wav", "holds no run"),
     "an unfinished run": ("report unfinished", "--resume"),

@@ -39,10 +39,28 @@ def found(model: str, sample_rate: int) -> Found:
         from ddspfx.fit.run import Run
 
         run = Run.load(folder)
-        return Found(run.model, run.sample_rate)
+        return Found(_sound(run.model, folder, run.sample_rate), run.sample_rate)
     from ddspfx.storage import load
 
-    return Found(load(folder), None)
+    return Found(_sound(load(folder), folder, sample_rate), None)
+
+
+def _sound(block: Any, folder: Path, sample_rate: int) -> Any:
+    """The model, once it has been seen that it plays. Raises ValueError when a file's words make no model."""
+    import jax
+
+    from ddspfx.clock import Clock
+    from ddspfx.control import controls
+
+    try:
+        controls(block)
+        block.latency(sample_rate)
+        state, silence = block.init_state(1, sample_rate), jax.ShapeDtypeStruct((1, 64), float)
+        jax.eval_shape(lambda x: block(x, state, Clock.zero(sample_rate))[0], silence)
+    except (KeyError, TypeError, AttributeError, ArithmeticError, IndexError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise ValueError(f"{folder} is damaged ({type(error).__name__}: {reason}): save or fit it again") from error
+    return block
 
 
 def settings_of(given: Sequence[str]) -> dict[str, str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import ValidationError
+
 from ddspfx.block import AbstractBlock
 from ddspfx.fit.settings import Settings
 from ddspfx.source.trajectory import Trajectory
@@ -75,6 +77,14 @@ class Run:
             raise ValueError(f"{path} is damaged ({error}): fit again") from error
         if not known:
             raise ValueError(f"{path} has version {text['version']!r}, but this ddspfx reads {VERSION}: upgrade ddspfx")
+        try:
+            return cls._of(text, folder, blocks)
+        except (KeyError, TypeError, AttributeError, ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{path} is damaged ({type(error).__name__}: {reason}): fit again") from error
+
+    @classmethod
+    def _of(cls, text: dict[str, Any], folder: Path, blocks: Any) -> Self:
         latents = {
             name: [Trajectory.load(folder / "latents" / f"{place:03d}-{name}.safetensors") for place in range(count)]
             for name, count in text["latents"].items()
