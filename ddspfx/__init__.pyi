@@ -1,4 +1,5 @@
 from .alignment.align import Alignment, align
+from .alignment.restore import restore
 from .alignment.track import track
 from .block import AbstractBlock, quiet
 from .blocks.add import Add

@@ -1,7 +1,5 @@
 """Wow and flutter taken out, against transports whose trajectory is known, and what must be refused."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.signal import fftconvolve, firwin
@@ -15,7 +13,6 @@ from ddspfx.signal.warp import interpolate
 RATE, SECONDS = 44_100, 8
 COUNT = RATE * SECONDS
 TIME = np.arange(COUNT) / RATE
-AKAI = Path(__file__).parents[2] / "shared/data/akai4000d"
 
 
 def transport(seed: int = 0) -> np.ndarray:
@@ -144,20 +141,6 @@ def test_lost_values_of_a_sine_come_back() -> None:
     kept = np.setdiff1d(np.arange(400), [50, 51, 52, 120, 300, 301])
     assert np.abs(filled_in(kept, series[kept]) - series).max() < 1e-6
     assert np.allclose(filled_in(np.array([0, 1, 3, 4]), np.array([0.0, 1.0, 3.0, 4.0])), np.arange(5))
-
-
-@pytest.mark.skipif(not AKAI.exists(), reason="shared/data is not there")
-def test_pilot_of_a_real_tape_machine() -> None:
-    import soundfile
-
-    given = np.loadtxt(AKAI / "clip1_pilot_delay.csv", delimiter=",", skiprows=1)
-    wet = np.stack([soundfile.read(AKAI / f"clip1_target_{side}.wav")[0] for side in "LR"])
-    restored, removed = restore(wet, RATE, pilot="R")
-    difference = removed(given[:, 0]) * RATE - given[:, 1]
-    difference -= np.polyval(np.polyfit(given[:, 0], difference, 1), given[:, 0])
-    assert np.std(difference) < 0.01  # the file's own noise is .003 samples
-    before, after = (np.std(np.diff(pilot_timing(row, RATE).delays)) for row in (wet[1], restored[1]))
-    assert after < 0.02 * before
 
 
 def test_refuses_what_it_cannot_do() -> None:
