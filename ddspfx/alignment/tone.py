@@ -10,7 +10,7 @@ from ddspfx.alignment.interpolate import Reals
 from ddspfx.alignment.missing import filled_in
 
 _SEARCHED = 0.06  # of the frequency: the speed error within which a tone is looked for
-_WIDEST = 200.0  # Hz to either side: flutter faster than this is not followed
+_WIDEST = 200.0  # Hz to either side; the outer quarter is the filter's slope and tells the noise
 _SHARE = 0.125  # of the frequency: the widest band of a low tone
 _NARROWER = (1.0, 0.25)  # of the widest band, tried until the tone stands out of the programme
 _CLEAR = 10.0  # power of the tone over that of its surroundings in the same width, to be believed
@@ -47,9 +47,8 @@ def tone_timing(x: Reals, sample_rate: int, frequency: float) -> Timing:
 
     `x` is (samples,); `frequency` in Hz is what the tone had when it was recorded, so that a constant speed error
     is a straight line in the delay. The tone may lie 6 % beside it. The band around the tone is 200 Hz to either
-    side, an eighth of its frequency for a low one, a quarter of that where the programme covers the tone; how
-    finely the delay is told follows from where its spectrum
-    sinks into the noise. Raises ValueError when no steady tone is found there.
+    side, an eighth of its frequency for a low one, a quarter of that where the programme covers the tone. Flutter
+    is followed up to where the phase's spectrum sinks into its noise, at most three quarters of the band. Raises ValueError when no steady tone is found there.
     """
     if not 10 <= frequency <= 0.45 * sample_rate:
         raise ValueError(f"tone is {frequency:g} Hz, but must be 10 to {0.45 * sample_rate:g}: name one in the sound")
