@@ -48,7 +48,8 @@ def tone_timing(x: Reals, sample_rate: int, frequency: float) -> Timing:
     `x` is (samples,); `frequency` in Hz is what the tone had when it was recorded, so that a constant speed error
     is a straight line in the delay. The tone may lie 6 % beside it. The band around the tone is 200 Hz to either
     side, an eighth of its frequency for a low one, a quarter of that where the programme covers the tone. Flutter
-    is followed up to where the phase's spectrum sinks into its noise, at most three quarters of the band. Raises ValueError when no steady tone is found there.
+    is followed up to where the phase's spectrum sinks into its noise, at most three quarters of the band.
+    Raises ValueError when no steady tone is found there.
     """
     if not 10 <= frequency <= 0.45 * sample_rate:
         raise ValueError(f"tone is {frequency:g} Hz, but must be 10 to {0.45 * sample_rate:g}: name one in the sound")
