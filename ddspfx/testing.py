@@ -47,7 +47,7 @@ def in_pieces(block: AbstractBlock, x: Audio, clock: Clock, splits: Sequence[int
     """The block called piece by piece, cut before each sample in `splits`, and the state at the end.
 
     Neighbours of equal length run in a loop, so that the block is compiled once for them. Raises AssertionError
-    when a piece leaves a state of other shapes or types than it was given.
+    when a piece comes out in another shape, or leaves a state of other shapes or types than it was given.
     """
     sizes = np.diff([0, *splits, x.shape[1]]).tolist()
     lengths = [(size, len(list(run))) for size, run in itertools.groupby(sizes)]
@@ -56,6 +56,7 @@ def in_pieces(block: AbstractBlock, x: Audio, clock: Clock, splits: Sequence[int
     def step(carry: tuple[State, Clock], piece: Audio) -> tuple[tuple[State, Clock], Audio]:
         state, clock = carry
         y, after = block(piece, state, clock)
+        assert y.shape == piece.shape, f"{_name(block)}: output has shape {y.shape}, input {piece.shape}"
         _check_state(block, state, after, piece.shape[1])
         return (after, clock.after(piece.shape[1])), y
 
@@ -149,8 +150,6 @@ def _check_case(block: AbstractBlock, case: Case, count: int, program: Callable[
     clock = _start(case.sample_rate, case.second)
     (_, whole), slope = program(case.channels, case.sample_rate, ())(clock)
     signals = list(probes(case.channels, count))
-    shape = (len(signals), case.channels, count)
-    assert whole.shape == shape, f"{_name(block)}: output has shape {whole.shape[1:]}, input {shape[1:]}"
     for row, name in enumerate(signals):
         finite = [np.isfinite(np.asarray(leaf[row])).all() for leaf in jax.tree.leaves((whole, slope))]
         assert all(finite), f"{_name(block)}: NaN or infinity in value or slope with {name} in ({case})"
