@@ -51,7 +51,7 @@ class Module(eqx.Module):
             from flax import nnx
 
             carry = self._whole().initialize_carry((features,), rngs=nnx.Rngs(0))
-        return jax.tree.map(lambda c: jnp.asarray(c, jnp.result_type(c, float)), carry)
+        return jax.tree.map(lambda c: jnp.asarray(c, float), carry)
 
 
 def _taken_apart(network: Any, variables: Any, x: Float[Array, "samples features"], key: RandomKey | None) -> Module:
