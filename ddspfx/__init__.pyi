@@ -30,7 +30,7 @@ from .fit.fit import fit
 from .fit.run import Run
 from .listing import SlotInfo, slots
 from .render import render
-from .slot import AbstractSource, Constant, Param, param, read
+from .slot import AbstractSource, Constant, Param, SlotLike, param, read
 from .source.automation import Automation
 from .source.clicks import Clicks
 from .source.lfo import LFO
