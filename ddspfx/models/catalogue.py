@@ -2,7 +2,9 @@
 
 import equinox as eqx
 
+from ddspfx.block import AbstractBlock
 from ddspfx.blocks.chain import Serial
+from ddspfx.blocks.curve import Tanh
 from ddspfx.blocks.dynamics import Compressor
 from ddspfx.blocks.filter import HighShelf, LowShelf, Peak
 from ddspfx.blocks.gain import Gain
@@ -14,6 +16,7 @@ from ddspfx.models.preset import tape_machine
 from ddspfx.models.recipe import Recipe, Setting, chain, transport
 
 SOLVED = {"solve": ["replay"]}
+BENT = {**SOLVED, "freeze": ["bend.*"]}
 
 
 def emphasis(setting: Setting) -> Serial:
@@ -28,7 +31,16 @@ def emphasis(setting: Setting) -> Serial:
 
 def level(setting: Setting) -> Gain:
     """The level into the curve, turned by the first knob of the recordings."""
-    return Gain(setting.turned(0, 0.0))
+    return Gain(setting.turned(0, -6.0))
+
+
+def bend(setting: Setting) -> dict[str, AbstractBlock]:
+    """A level, a hyperbolic tangent, and a spline that makes any curve of it.
+
+    The tangent maps all levels onto the spline's reach, so that a device driven by 40 dB is described as finely as
+    one that hardly bends; its own drive would only repeat the level and is frozen.
+    """
+    return {"level": level(setting), "bend": Tanh(0.0), "tape": SplineCurve(24, 1.0)}
 
 
 def _memory(setting: Setting, hidden: int) -> GRU:
@@ -40,11 +52,11 @@ def _linear(setting: Setting) -> Serial:
 
 
 def _curve(setting: Setting) -> Serial:
-    return chain(setting, record=emphasis(setting), level=level(setting), tape=SplineCurve(24, 1.5))
+    return chain(setting, record=emphasis(setting), **bend(setting))
 
 
 def _hysteresis(setting: Setting) -> Serial:
-    tape = Hysteresis(-6.0, coercivity=5e3, reversibility=0.9, solver="rk2")
+    tape = Hysteresis(0.0, coercivity=5e3, reversibility=0.9, solver="rk2")
     return chain(setting, record=emphasis(setting), level=level(setting), tape=tape)
 
 
@@ -60,8 +72,7 @@ def _compressor(setting: Setting) -> Serial:
 def _tape(setting: Setting) -> Serial:
     memory = _memory(setting, 8)
     silent = eqx.tree_at(lambda g: g.output, memory, 0 * memory.output)
-    curve = SplineCurve(24, 1.5)
-    return chain(setting, record=emphasis(setting), level=level(setting), tape=curve, memory=silent)
+    return chain(setting, record=emphasis(setting), **bend(setting), memory=silent)
 
 
 def _black_gru(setting: Setting) -> Serial:
@@ -86,12 +97,12 @@ _TABLE = (
         {**SOLVED, "passes": 0},
         0.5,
     ),
-    Recipe("curve", "emphasis, a smooth adaptive curve, delay line, linear response, hiss", _curve, SOLVED, 1.0),
+    Recipe("curve", "emphasis, a smooth adaptive curve, delay line, linear response, hiss", _curve, BENT, 1.0),
     Recipe(
         "tape",
         "emphasis, a curve and a small recurrent network, delay line, linear response, hiss",
         _tape,
-        SOLVED,
+        BENT,
         2.0,
         preset=tape_machine,
     ),
