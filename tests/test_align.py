@@ -8,6 +8,7 @@ from scipy.fft import irfft, rfft
 from scipy.signal import butter, sosfilt
 
 from ddspfx.alignment.align import Alignment, align
+from ddspfx.alignment.correlation import global_peak
 from ddspfx.alignment.interpolate import sample_at
 from ddspfx.alignment.line import is_drift, robust_line
 
@@ -108,6 +109,48 @@ def test_flutter_is_no_speed_error() -> None:
     wander = 8 * np.sin(2 * np.pi * 0.31 * n / RATE + 1) + 3 * np.sin(2 * np.pi * 7.8 * n / RATE)
     found = align(x, noisy(sample_at(x, n - 7063.4 - wander)), RATE)
     assert found.speed == 1.0 and error(found, 7063.4 + wander.mean()) < 2
+
+
+def wobbling(x: np.ndarray, delay: float, phase: float = 0) -> tuple[np.ndarray, float]:
+    """`x` from a transport with .15 and .1 % of wow and .03 % of flutter; with the mean delay in samples."""
+    t = np.arange(len(x)) / RATE
+    speed = 1.5e-3 * np.sin(2 * np.pi * 0.55 * t + phase) + 1e-3 * np.sin(2 * np.pi * 0.9 * t + 4)
+    wander = delay + np.cumsum(speed + 3e-4 * np.sin(2 * np.pi * 11 * t))
+    return noisy(sample_at(x, np.arange(len(x)) - wander), 50), float(wander.mean())
+
+
+@pytest.mark.parametrize(("seed", "phase"), [(1, 1.0), (3, 1.0)])
+def test_bars_that_resemble_each_other_do_not_mislead_under_wobble(seed: int, phase: float) -> None:
+    x = np.tile(drums(1.6, seed), 5) + 0.35 * drums(8, seed + 50)
+    wet, delay = wobbling(x, 7056, phase)
+    assert abs(global_peak(x[None], wet[None]).lag - delay) > RATE  # what a long correlation says is a bar off
+    found = align(x, wet, RATE)
+    assert error(found, delay) < 3 and found.confidence > 0.9
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.025, 1.0, 5.0])
+def test_a_loop_that_repeats_exactly_is_told_by_its_ends(seconds: float) -> None:
+    x = np.tile(drums(2.5, 4), 4)
+    wet = np.concatenate([np.zeros(int(seconds * RATE)), x])
+    assert error(align(x, noisy(wet, 50), RATE), int(seconds * RATE)) < 0.01
+    inside = wet[int((seconds + 1) * RATE) : int((seconds + 6) * RATE)]  # nothing tells: the smallest lag that fits
+    assert error(align(x, noisy(inside, 50), RATE), -RATE) < 0.01
+
+
+@pytest.mark.parametrize("speed", [1.04, 0.96])
+def test_speed_of_a_nearly_pure_tone(speed: float) -> None:
+    t = np.arange(8 * RATE) / RATE
+    x = (np.sin(2 * np.pi * 65 * t) + 0.1 * np.sin(2 * np.pi * 130 * t)) * np.exp(-(t % 2.7)) * np.minimum(1, 20 * t)
+    found = align(x, noisy(sample_at(x, speed * np.arange(int(8 * RATE / speed)) - 300.25)), RATE)
+    told = found.confidence < 0.3 and any("wrong pair" in warning for warning in found.warnings)
+    assert told or abs(found.speed - speed) < 1e-4
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_single_click_warns_of_nothing_in_numpy() -> None:
+    x = np.zeros(RATE)
+    x[0] = 1.0
+    assert abs(align(x, x, RATE).latency) < 1e-9
 
 
 def test_filtering_and_clipping_device() -> None:

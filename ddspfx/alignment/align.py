@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ddspfx.alignment.candidates import best_lag
 from ddspfx.alignment.checks import is_silent, odd_match, odd_sound
 from ddspfx.alignment.coherence import likeliest_lag, welch
 from ddspfx.alignment.correlation import global_peak
@@ -25,6 +26,8 @@ _WOBBLE = 0.5  # samples of wander above which the latency is the mean of the bl
 _SLIP = 6e-4  # slope by which a line through the peaks of a periodic sound may be wrong
 _FASTEST = 0.06  # of speed: what a wobbling device may reach
 _FARTHEST = 12.0  # s
+_BASS, _ALL_BASS = 300.0, 0.85  # Hz below which so much of wet's power makes it all bass
+_COHERENT, _DOUBTFUL = 0.5, 0.1  # coherence there of a pair beyond doubt; what is left of the confidence without any
 _CLEARLY = 1.002  # times the coherence, for a line to be believed over none
 _WHOLE = 5e-4  # samples from a whole number that count as whole: a digital device delays by samples
 
@@ -82,6 +85,9 @@ class _Clock(NamedTuple):
         return _Clock(self.start + (1 - self.slope) * start, self.slope + (1 - self.slope) * slope)
 
 
+_Found = tuple[_Clock, int, float, int]  # the clock, the polarity, the confidence, the block
+
+
 def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignment:
     """Finds offset, speed, level, polarity and channel order of `wet` against `dry`.
 
@@ -105,6 +111,7 @@ def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignment:
     swapped = _are_swapped(x, y, clock)
     x = x[::-1] if swapped else x
     clock, sign = _fine(x, y, clock, sign, size)
+    confidence = _proven(x, y, (clock, sign, confidence, size), sample_rate)[2]
     xw = _warped(x, clock, y.shape[1])
     latency, speed = clock.start / sample_rate, 1 - clock.slope
     warnings += odd_match(latency, speed, confidence, swapped)
@@ -151,24 +158,35 @@ def _block(length: int, sample_rate: int) -> int:
     return int(2 ** np.clip(np.round(np.log2(min(_BLOCK * sample_rate, max(length / 4, 64)))), 6, 17))
 
 
-def _coarse(x: Reals, y: Reals, sample_rate: int) -> tuple[_Clock, int, float, int]:
+def _coarse(x: Reals, y: Reals, sample_rate: int) -> _Found:
     """The clock to some samples, the polarity, the confidence, and the block that gave them.
 
     First without a speed error, then with one, then in short blocks for a device that wobbles heavily.
     """
     size = _block(y.shape[1], sample_rate)
-    start = _Clock(global_peak(x, y).lag, 0.0)
-    found = _agreement(x, y, start, sample_rate, size)
-    if found[2] < _TRUSTED:
-        speed, delay = search_speed(x[0], y[0], sample_rate)
-        others = [_agreement(x, y, _Clock(delay, 1 - speed), sample_rate, size)]
-        if others[0][2] < _TRUSTED:
-            others.append(_crowd(x, y, sample_rate, max(64, size // 4)))
-        found = max([found, *others], key=lambda each: each[2])
-    return found
+    start = _Clock(best_lag(x, y, sample_rate).lag, 0.0)
+    found = [_proven(x, y, _agreement(x, y, start, sample_rate, size), sample_rate)]
+    if found[0][2] < _TRUSTED:
+        for speed, delay in search_speed(x[0], y[0], sample_rate):
+            there = _agreement(x, y, _Clock(delay, 1 - speed), sample_rate, size)
+            found.append(_proven(x, y, there, sample_rate))
+        if max(each[2] for each in found) < _TRUSTED:
+            found.append(_proven(x, y, _crowd(x, y, sample_rate, max(64, size // 4)), sample_rate))
+    return max(found, key=lambda each: each[2])
 
 
-def _agreement(x: Reals, y: Reals, clock: _Clock, sample_rate: int, size: int) -> tuple[_Clock, int, float, int]:
+def _proven(x: Reals, y: Reals, found: _Found, sample_rate: int) -> _Found:
+    """The same, less sure where wet is all bass: any lag lies near a period of a low note, so it must also cohere."""
+    clock, sign, confidence, size = found
+    spectra = welch(_warped(x, clock, y.shape[1]), y, size)
+    low = np.arange(size + 1) * sample_rate < 2 * size * _BASS
+    power, coherent = spectra.yy[low].sum(), (spectra.coherence() * spectra.yy)[low].sum()
+    if power < _ALL_BASS * spectra.yy.sum() or power == 0.0:
+        return found
+    return clock, sign, confidence * float(np.clip(coherent / (_COHERENT * power), _DOUBTFUL, 1.0)), size
+
+
+def _agreement(x: Reals, y: Reals, clock: _Clock, sample_rate: int, size: int) -> _Found:
     """The clock moved onto a line through the blocks' lags, twice, and the share of blocks that lie near it."""
     sign, share = 1, 0.0
     for _ in range(2):
@@ -181,12 +199,13 @@ def _agreement(x: Reals, y: Reals, clock: _Clock, sample_rate: int, size: int) -
             return clock, sign, 0.0, size
         line = robust_line(clear.centres, clear.lags, _NEAR * sample_rate)
         near = np.abs(lags.lags - line.at(lags.centres)) < _NEAR * sample_rate
-        share = float(near[lags.heights > 0].mean())
+        audible = lags.heights > 0
+        share = float(near[audible].mean()) if audible.any() else 0.0
         clock = clock.corrected(line.start, line.slope)
     return clock, sign, float(np.clip((share - _CHANCE) / (1 - _CHANCE), 0.0, 1.0)), size
 
 
-def _crowd(x: Reals, y: Reals, sample_rate: int, size: int) -> tuple[_Clock, int, float, int]:
+def _crowd(x: Reals, y: Reals, sample_rate: int, size: int) -> _Found:
     """The same for time that moves by per cents: where the lags of short blocks crowd, if they follow one another.
 
     No line then, and the polarity is left to the phase.

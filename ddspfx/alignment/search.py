@@ -20,11 +20,12 @@ _CHANCE_POWER = 9.0  # of the mean: three deviations
 RATE_RATIOS = (48_000 / 44_100, 44_100 / 48_000, 2.0, 0.5)
 
 
-def search_speed(x: Reals, y: Reals, sample_rate: float) -> tuple[float, float]:
-    """Speed of wet `y` against dry `x` (samples,), and the delay in samples at wet's start, both roughly.
+def search_speed(x: Reals, y: Reals, sample_rate: float) -> list[tuple[float, float]]:
+    """Speeds of wet `y` against dry `x` (samples,), each with the delay in samples at wet's start, both roughly.
 
     Segments of wet are stretched by each candidate and correlated with dry; of the right one, the squared
-    correlations line up. Candidates: 1 ± 4.6 %, and the ratios of common sample rates.
+    correlations line up. Candidates: 1 ± 4.6 %, and the ratios of common sample rates. The first answer is the one
+    that stands out most from chance; the second, for nearly pure tones, the one that matches best.
     """
     from ddspfx.audio import resampled
 
@@ -33,10 +34,9 @@ def search_speed(x: Reals, y: Reals, sample_rate: float) -> tuple[float, float]:
     low = max(0, int(begin - _MARGIN * _RATE))
     x = x[low : int(end + _MARGIN * _RATE)]
     starts = _segments(y, begin, end)
-    best = max((_score(x, y, starts, s) for s in _candidates()), key=lambda found: found[0])
-    _, speed, position = best
-    delay = speed * starts[0] - (low + position)
-    return speed, float(delay * sample_rate / _RATE)
+    scores = [_score(x, y, starts, s) for s in _candidates()]
+    bests = [max(kind, key=lambda found: found[0]) for kind in zip(*scores, strict=True)]
+    return [(s, float((s * starts[0] - low - position) * sample_rate / _RATE)) for _, s, position in bests]
 
 
 def _candidates() -> Iterable[float]:
@@ -63,23 +63,37 @@ def _segments(y: Reals, begin: int, end: int) -> list[int]:
     return [int(starts[part[np.argmax(power[part])]]) for part in parts]
 
 
-def _score(x: Reals, y: Reals, starts: list[int], speed: float) -> tuple[float, float, float]:
-    """How well one speed explains all segments; with it the speed, and where in `x` the first segment begins."""
+def _score(x: Reals, y: Reals, starts: list[int], speed: float) -> list[tuple[float, float, float]]:
+    """How well one speed explains all segments; with it the speed, and where in `x` the first segment begins.
+
+    Twice: the correlations over their own mean, and over the most that they could be.
+    """
     from scipy.fft import irfft, next_fast_len, rfft
-    from scipy.ndimage import map_coordinates, maximum_filter1d
+    from scipy.ndimage import map_coordinates
 
     size = int(_SEGMENT * _RATE * speed)
     count = next_fast_len(len(x) + size, real=True)
     grid = np.arange(size) / speed
     window = np.hanning(size)
     pieces = [window * map_coordinates(y, [start + grid], order=3, mode="constant") for start in starts]
-    c = irfft(whitened(np.conj(rfft(np.stack(pieces), count)) * rfft(x, count)), count)
-    c2 = c**2 / (np.mean(c**2, axis=1, keepdims=True) + 1e-300)
-    total = np.zeros(count)
+    X, Y = rfft(x, count), rfft(np.stack(pieces), count)
+    c = irfft(whitened(np.conj(Y) * X), count)
+    standing = c**2 / (np.mean(c**2, axis=1, keepdims=True) + 1e-300)
+    there = irfft(np.conj(rfft(np.ones(size), count)) * rfft(x**2, count), count)
+    energy = np.maximum(there, 1e-3 * np.max(there)) * np.sum(np.stack(pieces) ** 2, axis=1, keepdims=True)
+    matching = irfft(np.conj(Y) * X, count) ** 2 / (energy + 1e-300)
+    return [_lined_up(c2, starts, speed, len(x)) for c2 in (standing, matching)]
+
+
+def _lined_up(c2: Reals, starts: list[int], speed: float, length: int) -> tuple[float, float, float]:
+    """The best sum of the segments' squared correlations, each moved to the first's start."""
+    from scipy.ndimage import maximum_filter1d
+
+    total = np.zeros(c2.shape[1])
     for row, start in zip(c2, starts, strict=True):
         total += np.roll(maximum_filter1d(row, _SMEAR), -round(speed * (start - starts[0])))
     first = int(np.argmax(total))
-    return float(total[first]), speed, float(first if first < len(x) else first - count)
+    return float(total[first]), speed, float(first if first < length else first - len(total))
 
 
 def scattered_lag(x: Reals, y: Reals, size: int, reach: int) -> float:
