@@ -27,7 +27,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-notebooks: $(VENV)/.docs  ## every notebook, from top to bottom
+notebooks: $(VENV)/.notebooks  ## every notebook, from top to bottom
 	$(BIN)/python -m pytest --nbmake -p no:cacheprovider notebooks $(ARGS)
 
 bench: $(VENV)/.bench  ## the quick benchmarks
@@ -40,8 +40,8 @@ $(VENV)/.plain: EXTRA =
 $(VENV)/.test: EXTRA = [test]
 $(VENV)/.dev: EXTRA = [dev]
 $(VENV)/.bench: EXTRA = [bench]
-$(VENV)/.docs: EXTRA = [docs,test]
-$(VENV)/.plain $(VENV)/.test $(VENV)/.dev $(VENV)/.bench $(VENV)/.docs: pyproject.toml | $(BIN)/python
+$(VENV)/.notebooks: EXTRA = [notebooks]
+$(VENV)/.plain $(VENV)/.test $(VENV)/.dev $(VENV)/.bench $(VENV)/.notebooks: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRA)'
 	touch $@
 
