@@ -16,10 +16,10 @@ from ddspfx.alignment.gauss_newton import (
     newton_step,
     prior_bands,
 )
-from ddspfx.alignment.interpolate import Interpolant, Reals
-from ddspfx.alignment.local_lags import block_lags
-from ddspfx.alignment.response import Device, filtered, fit_device, whitener
+from ddspfx.alignment.interpolate import Interpolant, Reals, sample_at
+from ddspfx.alignment.response import Device, filtered, fit_device, spectrum_pair, whitener
 from ddspfx.alignment.smoother import smoothed
+from ddspfx.alignment.swing import swinging_path
 from ddspfx.alignment.viterbi import best_path, refined
 from ddspfx.source.trajectory import Trajectory
 
@@ -43,7 +43,8 @@ class _Reach(NamedTuple):
 
 _NARROW = _Reach(0.046, 0.005, 64 / 44_100, 0.004, 0.3 / 44_100)
 _NEAR = _Reach(0.046, 0.005, 16 / 44_100, 0.01, 2.0 / 44_100)
-_WIDE = _Reach(0.07, 0.005, 1200 / 44_100, 0.06, 1.5 / 44_100)
+_SWING = 1200 / 44_100  # s that a heavily modulated delay may leave its mean
+_POOR = 0.3  # share that a linear response leaves, above which the delay may swing farther than it was looked for
 
 
 def track(
@@ -79,12 +80,28 @@ def track(
 
 def _coarse(x: Reals, y: Reals, alignment: Alignment) -> tuple[Reals, Reals]:
     """Total delay and its deviation at every sample of wet, both in samples."""
-    rate, length = alignment.sample_rate, y.shape[1]
+    rate, n = alignment.sample_rate, np.arange(y.shape[1])
     xw = alignment.warp(x[::-1] if alignment.swapped else x)
-    how = _WIDE if _swings(xw, y, rate, alignment.polarity) else _NARROW
-    rest, deviations = _path(xw, y, how, rate, alignment.polarity)
+    rest, deviations = _path(xw, y, _NARROW, rate, alignment.polarity)
+    if (left := _left(xw, y, rest)) > _POOR:
+        rough = swinging_path(xw, y, rate, _SWING * rate, alignment.polarity)
+        more, others = _path(_moved(xw, rough), y, _NEAR, rate, alignment.polarity)
+        other = more + np.interp(n - more, n, rough)
+        if _left(xw, y, other) < left:
+            rest, deviations = other, others
     start, slope = alignment.latency * rate, 1 - alignment.speed
-    return rest + start + slope * (np.arange(length) - rest), deviations
+    return rest + start + slope * (n - rest), deviations
+
+
+def _moved(x: Reals, delays: Reals) -> Reals:
+    n = np.arange(x.shape[1])
+    return np.stack([sample_at(row, n - delays) for row in x])
+
+
+def _left(x: Reals, y: Reals, delays: Reals) -> float:
+    """The share of wet that the best linear response leaves when dry is read by these delays."""
+    pairs = list(zip(_moved(x, delays), y, strict=True))
+    return float(sum(np.sum((b - filtered(a, spectrum_pair(a, b))) ** 2) for a, b in pairs) / (np.sum(y**2) + 1e-300))
 
 
 def _path(x: Reals, y: Reals, how: _Reach, rate: int, sign: int) -> tuple[Reals, Reals]:
@@ -101,12 +118,6 @@ def _path(x: Reals, y: Reals, how: _Reach, rate: int, sign: int) -> tuple[Reals,
     n = np.arange(y.shape[1])
     deviations = np.sqrt(np.minimum(variances, 1e6))
     return np.interp(n, frames.centres, line), np.interp(n, frames.centres, deviations)
-
-
-def _swings(xw: Reals, y: Reals, rate: int, sign: int) -> bool:
-    """Whether clear lags of short blocks leave the narrow range."""
-    clear = block_lags(xw, y, round(0.046 * rate) // 2 * 2, sign, round(_WIDE.lag * rate)).clear()
-    return len(clear.lags) > 8 and float(np.mean(np.abs(clear.lags) > 0.8 * _NARROW.lag * rate)) > 0.1
 
 
 def _refined(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> tuple[Reals, Reals]:
