@@ -87,7 +87,7 @@ class Trainer:
         """The first look; a checkpoint that another fit left here must not be resumed from by a later call."""
         if self.folder is not None:
             (self.folder / FILE).unlink(missing_ok=True)
-        self._improve()
+        self._refine()
         self._validate(float("nan"))
 
     def _rate(self) -> float:
@@ -104,7 +104,7 @@ class Trainer:
         self.learner = learner
         self.notes["pass"] += 1
         if self.notes["pass"] % self.settings.refine_every == 0:
-            self._improve()
+            self._refine()
         if self.notes["pass"] % self.settings.validate_every == 0:
             self._validate(loss)
             self._write()
@@ -132,18 +132,21 @@ class Trainer:
         )
         self.notes["pass"] += 1
 
-    def _improve(self) -> None:
-        """What needs no gradient steps: the tracked delay against the model, then FIR taps, in closed form."""
-        model, latents, optimiser = self.learner.model, self.learner.latents, self.learner.optimiser
+    def _solve(self) -> None:
+        """FIR taps in closed form: they need no gradient steps."""
         for path in self.settings.solve:
-            model = solved(model, path, latents, self.takes, self.training)
-        if self.settings.time == "joint" and latents:
-            latents = refined(model, latents, self.takes)
-            for path in self.settings.solve:
-                model = solved(model, path, latents, self.takes, self.training)
-        self.learner = Learner(model, latents, optimiser)
+            model = solved(self.learner.model, path, self.learner.latents, self.takes, self.training)
+            self.learner = Learner(model, self.learner.latents, self.learner.optimiser)
+
+    def _refine(self) -> None:
+        """The tracked delay against what the model plays now."""
+        if self.settings.time == "joint" and self.learner.latents:
+            self._solve()
+            latents = refined(self.learner.model, self.learner.latents, self.takes)
+            self.learner = Learner(self.learner.model, latents, self.learner.optimiser)
 
     def _validate(self, loss: float) -> None:
+        self._solve()
         parts = self.later if any(start < stop for start, stop in self.later) else self.training
         esr = error_to_signal(self.learner.model, self.learner.latents, self.takes, parts)
         self.history.append(

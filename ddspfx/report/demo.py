@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parents[1] / "data/demo"
 HELD_OUT = 0.25
 """Share of the recording, its end, that the fit never sees."""
 CANDIDATES = ("linear", "tape")
-MINUTES = 2.5
+MINUTES = 2.0
 
 
 def demo_pair() -> Pair:
