@@ -7,6 +7,7 @@ from scipy.signal import butter, sosfilt
 from ddspfx.alignment.gauss_newton import banded_product, inverse_diagonal, knots_at, newton_step, prior_bands
 from ddspfx.alignment.interpolate import Interpolant, sample_at
 from ddspfx.alignment.response import filtered, spectrum_pair
+from ddspfx.alignment.slips import slips
 from ddspfx.alignment.smoother import difference_bands, smoothed
 from ddspfx.alignment.track import track
 from ddspfx.alignment.viterbi import best_path, refined
@@ -159,3 +160,13 @@ def test_response_recovers_a_filter() -> None:
     y = sosfilt(butter(2, [100, 8000], "bandpass", fs=RATE, output="sos"), x)
     residual = (y - filtered(x, spectrum_pair(x, y)))[9000:-9000]
     assert np.sum(residual**2) < 1e-3 * np.sum(y**2)
+
+
+def test_slips_of_a_period_are_found_where_they_are() -> None:
+    x = notes(3)
+    n = np.arange(len(x))
+    late = np.where((n > 1.2 * RATE) & (n < 1.8 * RATE), 9.0, 0.0)
+    y = sample_at(x, n - late) + 1e-4 * np.random.default_rng(0).standard_normal(len(x))
+    found = slips(x[None], y[None], 12, RATE)
+    inside, outside = slice(int(1.3 * RATE), int(1.7 * RATE)), slice(int(0.2 * RATE), int(1.0 * RATE))
+    assert np.abs(found[inside] - 9).max() < 0.6 and np.abs(found[outside]).max() < 0.6

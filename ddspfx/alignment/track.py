@@ -18,14 +18,15 @@ from ddspfx.alignment.gauss_newton import (
 )
 from ddspfx.alignment.interpolate import Interpolant, Reals, sample_at
 from ddspfx.alignment.response import Device, filtered, fit_device, spectrum_pair, whitener
+from ddspfx.alignment.slips import slips
 from ddspfx.alignment.smoother import smoothed
 from ddspfx.alignment.swing import swinging_path
 from ddspfx.alignment.viterbi import best_path, refined
 from ddspfx.source.trajectory import Trajectory
 
 _BANDS = (0.0, 60.0, 200.0, 500.0, 1200.0, 3000.0, 7000.0, 1e9)  # Hz
-# Whether slips are looked for, Newton steps and their temper; the response is found anew before each.
-_SCHEDULE = ((True, 3, 0.1), (True, 3, 0.1), (False, 4, 0.3))
+# Samples within which slips are looked for, Newton steps and their temper; the response is found anew before each.
+_SCHEDULE = ((12, 3, 0.01), (10, 3, 0.03), (6, 4, 0.1))
 _CORNER = 30.0  # Hz to which a transport's speed moves freely
 _STILLEST, _WILDEST = 1e-4, 2e-2  # deviation of speed that the prior allows
 _INFLATION = 3.0  # the posterior is two to four times too sure
@@ -130,11 +131,12 @@ def _refined(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> 
     prior = _prior(delays - trend, knots, sample_rate, rate)
     sources = [Interpolant.of(row) for row in x]
     A = np.zeros((4, knots.knots))
-    for again, steps, temper in _SCHEDULE:
+    for reach, steps, temper in _SCHEDULE:
         positions = n - trend - knots.values(c)
         devices = [fit_device(source(positions), row) for source, row in zip(sources, y, strict=True)]
-        if again:
-            c = c + _projected(knots, _slips(sources, y, devices, positions, sample_rate), sample_rate / rate)
+        if reach:
+            late = _slips(sources, y, devices, positions, reach, sample_rate)
+            c = c + _projected(knots, late, sample_rate / rate)
         for _ in range(steps):
             A, h = _normal(sources, y, devices, knots, n - trend - knots.values(c), sample_rate)
             A, h = temper * A, temper * h
@@ -143,10 +145,17 @@ def _refined(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> 
     return trend + knots.values(c), knots.values(deviations)
 
 
-def _slips(sources: list[Interpolant], y: Reals, devices: list[Device], positions: Reals, sample_rate: int) -> Reals:
+def _slips(
+    sources: list[Interpolant], y: Reals, devices: list[Device], positions: Reals, reach: int, sample_rate: int
+) -> Reals:
     """How far the prediction runs ahead of `y` at each sample: what a path in the wrong period left."""
     predicted = [device(source(positions)) for source, device in zip(sources, devices, strict=True)]
-    return _path(np.stack(predicted), y, _NEAR, sample_rate, 1)[0]
+    whiteners = [whitener(row - p) for row, p in zip(y, predicted, strict=True)]
+    flat = [
+        np.stack([filtered(row, W) for row, W in zip(rows, whiteners, strict=True)])
+        for rows in (np.stack(predicted), y)
+    ]
+    return slips(flat[0], flat[1], reach, sample_rate)
 
 
 def _projected(knots: Knots, values: Reals, step: float) -> Reals:
@@ -160,10 +169,13 @@ def _projected(knots: Knots, values: Reals, step: float) -> Reals:
 
 
 def _prior(rest: Reals, knots: Knots, sample_rate: int, rate: int) -> Reals:
-    """The prior in samples, its power from how fast the coarse path moves, within what transports do."""
+    """The prior in samples, its power from how fast the coarse path moves most of the time, within what transports do.
+
+    A median, because where the programme is quiet the coarse path jumps as no transport does.
+    """
     hop = sample_rate // 50
     moves = np.diff(rest[::hop]) / hop
-    deviation = np.clip(1.5 * np.std(moves), _STILLEST, _WILDEST)
+    deviation = np.clip(np.median(np.abs(moves - np.median(moves))), _STILLEST, _WILDEST)
     return prior_bands(knots.knots, 1 / rate, float(deviation**2) / (2 * _CORNER), _CORNER) / sample_rate**2
 
 
