@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
 
+from ddspfx.alignment import windows
 from ddspfx.alignment.gauss_newton import banded_product, inverse_diagonal, knots_at, newton_step, prior_bands
 from ddspfx.alignment.interpolate import Interpolant, sample_at
 from ddspfx.alignment.response import filtered, spectrum_pair
@@ -170,3 +171,15 @@ def test_slips_of_a_period_are_found_where_they_are() -> None:
     found = slips(x[None], y[None], 12, RATE)
     inside, outside = slice(int(1.3 * RATE), int(1.7 * RATE)), slice(int(0.2 * RATE), int(1.0 * RATE))
     assert np.abs(found[inside] - 9).max() < 0.6 and np.abs(found[outside]).max() < 0.6
+
+
+def test_windows_of_a_long_recording_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = music(9)
+    y, delay = transport(x, 662.3, 1e-3)
+    y = np.concatenate([y, np.zeros(6 * RATE)])  # the last window is silent
+    for name, seconds in (("_LONGEST", 6.0), ("_WINDOW", 5.0), ("_OVERLAP", 1.5)):
+        monkeypatch.setattr(windows, name, seconds)
+    found = track(x, y, RATE)(np.arange(len(y)) / RATE) * RATE
+    assert np.isfinite(found).all() and rmse(found[: len(x)], delay) < 0.05
+    inner = found[RATE // 20 : len(x) - RATE // 20] - delay[RATE // 20 : -RATE // 20]
+    assert np.abs(inner - np.median(inner)).max() < 1

@@ -22,6 +22,7 @@ from ddspfx.alignment.slips import slips
 from ddspfx.alignment.smoother import smoothed
 from ddspfx.alignment.swing import swinging_path
 from ddspfx.alignment.viterbi import best_path, refined
+from ddspfx.alignment.windows import in_windows
 from ddspfx.source.trajectory import Trajectory
 
 _BANDS = (0.0, 60.0, 200.0, 500.0, 1200.0, 3000.0, 7000.0, 1e9)  # Hz
@@ -70,9 +71,12 @@ def track(
     x = x[::-1] if alignment.swapped else x
     if alignment.confidence == 0.0:
         raise ValueError("wet has nothing in common with dry: check that they are one pair")
-    delays, deviations = _coarse(x, y, alignment)
-    if refine:
-        delays, deviations = _refined(x, y, delays, sample_rate, rate)
+
+    def follow(dry: Reals, wet: Reals, there: Alignment) -> tuple[Reals, Reals]:
+        delays, deviations = _coarse(dry, wet, there)
+        return _refined(dry, wet, delays, sample_rate, rate) if refine else (delays, deviations)
+
+    delays, deviations = in_windows(follow, x, y, alignment)
     some = np.arange(0, y.shape[1], max(1, sample_rate // (4 * rate)))
     times, duration = some / sample_rate, y.shape[1] / sample_rate
     spread = deviations[some] / sample_rate
