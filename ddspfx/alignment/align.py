@@ -91,8 +91,9 @@ _Found = tuple[_Clock, int, float, int]  # the clock, the polarity, the confiden
 def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignment:
     """Finds offset, speed, level, polarity and channel order of `wet` against `dry`.
 
-    Arrays (channels, samples) or (samples,), of any lengths, NumPy or JAX; the work is in float64. The lag is the
-    peak of a cross-correlation weighted by |G|^-0.7; the speed a robust line through the lags of short blocks
+    Arrays (channels, samples) or (samples,), of any lengths, NumPy or JAX; the work is in float64. The lag is, of
+    the highest peaks of a cross-correlation weighted by |G|^-0.7, the one near which short blocks match best (of
+    equals the longer overlap, then the smaller lag); the speed a robust line through the lags of short blocks
     (Theil–Sen), searched within ±4.6 % when the blocks disagree, and 1 unless the line stands clear of the wander;
     the fraction of a sample is the phase's, weighted by coherence (Hannan and Thomson 1973,
     "Estimating group delay").
