@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from ddspfx.cli.unbroken import heed
 from ddspfx.fit.progress import Lines, Progress, in_words
 
 
@@ -22,11 +23,26 @@ class _Bar:
         self._bar.update(self._task, completed=share, figures=in_words(loss, esr, seconds_left))
 
 
+class _Heeding:
+    """Passes on what is said, and stops where a signal has come."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def say(self, text: str) -> None:
+        heed()
+        self._progress.say(text)
+
+    def step(self, share: float, loss: float, esr: float, seconds_left: float) -> None:
+        heed()
+        self._progress.step(share, loss, esr, seconds_left)
+
+
 @contextlib.contextmanager
 def following() -> Iterator[Progress]:
     """Progress on standard error, as suits it."""
     if not sys.stderr.isatty():
-        yield Lines()
+        yield _Heeding(Lines())
         return
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn
@@ -34,4 +50,4 @@ def following() -> Iterator[Progress]:
 
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[figures]}"))
     with Live(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Bar(bar)
+        yield _Heeding(_Bar(bar))

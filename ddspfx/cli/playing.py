@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddspfx.audio import AudioInfo, blocks
+from ddspfx.cli.unbroken import heed
 
 if TYPE_CHECKING:
     from ddspfx.types import Audio
@@ -72,11 +73,13 @@ def _played(pieces: Pieces, block: Any, channels: int, rate: int, size: int, see
         return y[:, first:]
 
     for piece in pieces:
+        heed()
         due += piece.shape[1]
         y = through(piece)[:, :due]
         due -= y.shape[1]
         yield y
     while due:
+        heed()
         y = through(np.zeros((channels, 0)))[:, :due]
         due -= y.shape[1]
         yield y

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ddspfx.cli.unbroken import forget, stop
 from ddspfx.cli.wording import expected, in_words, output_in
 
-FAULT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 130, 1, 143
+FAULT, INTERRUPTED, BROKEN_PIPE = 2, 130, 1
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -66,17 +67,15 @@ def _forget_stdout() -> None:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """A polite kill unwinds, so that files half-written are removed; where this is not the main thread, as it was."""
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(TERMINATED)
-
+    """Ctrl-C and a polite kill unwind, so that files half-written are removed; not outside the main thread."""
+    forget()
     try:
-        before = signal.signal(signal.SIGTERM, leave)
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,10 +1,34 @@
-"""Heavy imports in one go, with Ctrl-C held back: a library that is half imported may crash the process."""
+"""Ctrl-C and kill: held back while libraries are imported, and never lost.
+
+A library that is half imported may crash the process; and an exception that a signal raises inside a finaliser or a
+callback from C is swallowed there. So signals are written down, and long work asks for them between its steps.
+"""
 
 import contextlib
 import importlib
 import signal
 from collections.abc import Iterator
 from typing import Any
+
+TERMINATED = 143
+_came: list[int] = []
+
+
+def stop(number: int, frame: Any) -> None:
+    """The handler: writes the signal down and raises."""
+    _came.append(number)
+    heed()
+
+
+def forget() -> None:
+    """Before a command: no signal has come."""
+    _came.clear()
+
+
+def heed() -> None:
+    """Raises for a signal that came, also when its own exception was swallowed."""
+    if _came:
+        raise KeyboardInterrupt if _came[0] == signal.SIGINT else SystemExit(TERMINATED)
 
 
 def load(*modules: str) -> None:

@@ -38,7 +38,7 @@ class Excerpts:
     @property
     def seconds(self) -> float:
         """Their common length."""
-        return self.signals["wet"].shape[1] / self.sample_rate
+        return float(self.signals["wet"].shape[1] / self.sample_rate)
 
 
 def write_excerpts(

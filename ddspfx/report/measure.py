@@ -94,7 +94,8 @@ def smoothed(frequency: Line, power: Line) -> Response:
 
 def _played(model: AbstractBlock, x: Line, sample_rate: int) -> Line:
     y = render(still(model, sample_rate), x[None].astype(np.float32), sample_rate)
-    return np.asarray(y, np.float64)[0]
+    heard: Line = np.asarray(y, np.float64)[0]
+    return heard
 
 
 def _level(x: Line, frequency: float, starts: Any, frame: int, sample_rate: int) -> Line:
