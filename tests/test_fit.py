@@ -96,7 +96,7 @@ def test_nan_is_met_with_the_best_model_and_half_the_rate() -> None:
         def init_state(self, channels: int, sample_rate: int) -> tuple[()]:
             return ()
 
-        def __call__(self, x, state, clock):  # type: ignore[no-untyped-def]
+        def __call__(self, x, state, clock):
             return x * jnp.where(self.weight > 1.5, jnp.nan, self.weight), state
 
     said: list[str] = []

@@ -4,10 +4,10 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from ddspfx.cli.unbroken import forget, stop
+from ddspfx.cli.unbroken import forget, handled, stop
 from ddspfx.cli.wording import expected, in_words, output_in
 
 FAULT, INTERRUPTED, BROKEN_PIPE = 2, 130, 1
@@ -22,7 +22,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     bare = [word for word in given if word != "--traceback"] or ["--help"]
     if len(bare) < len(given) or os.environ.get("DDSPFX_TRACEBACK", "") not in ("", "0"):
         return _command(bare)
-    with _terminable():
+    forget()
+    with handled(stop, signal.SIGINT, signal.SIGTERM):
         try:
             return _command(bare)
         except BrokenPipeError:
@@ -63,19 +64,3 @@ def _forget_stdout() -> None:
     """Nobody reads any more: the interpreter must not complain when it flushes at its end."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Ctrl-C and a polite kill unwind, so that files half-written are removed; not outside the main thread."""
-    forget()
-    try:
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

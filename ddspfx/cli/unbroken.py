@@ -7,7 +7,7 @@ callback from C is swallowed there. So signals are written down, and long work a
 import contextlib
 import importlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 TERMINATED = 143
@@ -39,22 +39,25 @@ def load(*modules: str) -> None:
 
 
 @contextlib.contextmanager
-def _held(*numbers: int) -> Iterator[None]:
-    """Python's handlers put off. Blocking the signals would not do: other threads would still take them."""
-    came: list[int] = []
-
-    def keep(number: int, frame: Any) -> None:
-        came.append(number)
-
+def handled(handler: Callable[[int, Any], None], *numbers: int) -> Iterator[None]:
+    """Signals go to `handler` meanwhile; nothing changes outside the main thread, where Python handles none."""
     try:
-        before = {number: signal.signal(number, keep) for number in numbers}
-    except ValueError:  # not the main thread, where Python handles no signals
+        before = {number: signal.signal(number, handler) for number in numbers}
+    except ValueError:
         yield
         return
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+@contextlib.contextmanager
+def _held(*numbers: int) -> Iterator[None]:
+    """Python's handlers put off. Blocking the signals would not do: other threads would still take them."""
+    came: list[int] = []
+    with handled(lambda number, frame: came.append(number), *numbers):
+        yield
     for number in came:
         signal.raise_signal(number)
