@@ -1,6 +1,6 @@
 """`fit --model auto`: grey and black candidates, tried in turn; what wins on unseen seconds goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ BELIEVED = 0.6
 """Share of the minutes that is planned; the rest is left for compiling, tracking and slower machines."""
 MOVES = 0.15
 """Samples of standard deviation below which a tracked delay counts as standing still."""
+ALIKE = 1.03
+"""Validation errors closer than that are not told apart; the smaller model is kept."""
 ROOM = 1.3
 """Of the tracked span: how far the delay line reaches."""
 
@@ -105,7 +107,7 @@ def fit_auto(
     for name in names:
         runs[name] = _tried(RECIPES[name], setting, takes, trial, folder, resume, settings, progress)
         progress.say(f"{name}: validation ESR {_esr(runs[name]):.4f}")
-    best = min(runs, key=lambda name: _esr(runs[name]))
+    best = winner(runs)
     left = minutes * BELIEVED * (1 - TRIAL * len(names))
     run = runs[best]
     if left > 0 and len(names) > 1:
@@ -115,6 +117,13 @@ def fit_auto(
     if folder is not None:
         run.save(folder)
     return run
+
+
+def winner(runs: Mapping[str, Run]) -> str:
+    """The model with the fewest numbers among those that come within `ALIKE` of the least validation error."""
+    least = min(_esr(run) for run in runs.values())
+    alike = [name for name, run in runs.items() if _esr(run) <= ALIKE * least]
+    return min(alike, key=lambda name: int(runs[name].figures["parameters"]))
 
 
 def _esr(run: Run) -> float:
