@@ -36,12 +36,16 @@ def clip(number: int) -> tuple[Pair, Pair, float]:
     return fitted, unseen, cut / rate
 
 
-def against_pilot(number: int, found: Trajectory, begins: float, stop: float, rate: int) -> np.ndarray:
-    """Found delay less the pilot's, in samples, a constant removed, 100 ms inside both ends."""
+def against_pilot(number: int, found: Trajectory, speed: float, begins: float, stop: float, rate: int) -> np.ndarray:
+    """Found delay less the pilot's, in samples, a constant removed, 100 ms inside both ends.
+
+    The dry was warped by `speed` before it was tracked, so the whole delay is t - speed (t - d(t)).
+    """
     rows = np.genfromtxt(DATA / f"clip{number}_pilot_delay.csv", delimiter=",", skip_header=1)
     seconds, samples = rows[:, 0] - begins, rows[:, 1] * rate / 44_100
     inside = (seconds > 0.1) & (seconds < stop - 0.1)
-    rest = found(seconds[inside]) * rate - samples[inside]
+    seconds = seconds[inside]
+    rest = (seconds - speed * (seconds - found(seconds))) * rate - samples[inside]
     return np.asarray(rest - np.median(rest))
 
 
@@ -53,7 +57,8 @@ def main(minutes: float) -> None:
         run = fit_auto([fitted], minutes=minutes, progress=Lines())
         scored = score_pair(run, unseen, progress=Lines())
         linear, _ = linear_reference(scored)
-        rest = against_pilot(number, scored.trajectory, begins, scored.score.scored_to_s, fitted.sample_rate)
+        speed, stop = scored.take.alignment.speed, scored.score.scored_to_s
+        rest = against_pilot(number, scored.trajectory, speed, begins, stop, fitted.sample_rate)
         rows.append(
             {
                 "clip": number,
@@ -62,7 +67,7 @@ def main(minutes: float) -> None:
                 "unseen ESR": scored.score.esr,
                 "asked": 0.03,
                 "best linear on the same seconds": linear,
-                "delay against pilot, median |e| (samples)": float(np.median(np.abs(rest))),
+                "delay against pilot, median error (samples)": float(np.median(np.abs(rest))),
                 "scored s": f"{begins + scored.score.scored_from_s:.2f} to {begins + scored.score.scored_to_s:.2f}",
             }
         )
