@@ -5,6 +5,7 @@ SUITED := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <=
 PYTHON = $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(SUITED)' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
+NATIVE := $(wildcard ddspfx/signal/native/*.cc ddspfx/signal/native/*.h ddspfx/signal/native/build.py)
 ARGS ?=
 
 .PHONY: demo test check check-law format notebooks bench clean
@@ -41,7 +42,7 @@ $(VENV)/.test: EXTRA = [test]
 $(VENV)/.dev: EXTRA = [dev]
 $(VENV)/.bench: EXTRA = [bench]
 $(VENV)/.notebooks: EXTRA = [notebooks]
-$(VENV)/.plain $(VENV)/.test $(VENV)/.dev $(VENV)/.bench $(VENV)/.notebooks: pyproject.toml | $(BIN)/python
+$(VENV)/.plain $(VENV)/.test $(VENV)/.dev $(VENV)/.bench $(VENV)/.notebooks: pyproject.toml $(NATIVE) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRA)'
 	touch $@
 

@@ -1,12 +1,18 @@
 """Level in time: smoothing that rises and falls at two speeds, detectors, gain curves."""
 
+from typing import TypeAlias
+
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ddspfx.signal.march import march
+from ddspfx.signal.native.library import choose
+from ddspfx.signal.native.rows import as_row, folded, run
 from ddspfx.types import Audio, Readable
 
 DETECTORS = ("peak", "rms")
+Saved: TypeAlias = tuple[Array, tuple[Array, ...], Array]
 FLOOR = 1e-6
 """-120 dB: a lower level reads as this, so that the logarithm and its slope stay finite in silence."""
 _HUSH = 1e-7
@@ -34,7 +40,32 @@ def smooth(
     `attack` and `release` are the rates 1 - alpha, broadcasting against x; `start` is y before the first.
     Source: Giannoulis, Massberg, Reiss (2012), eq. 16, the smooth branching detector.
     """
-    return march(_towards, start, x, attack, release)
+    dtype = jnp.result_type(start, x, attack, release)
+    rows = [as_row(jnp.asarray(value, dtype)) for value in (x, attack, release)]
+    start = jnp.asarray(start, dtype)
+    y: Audio = choose(_smooth, lambda start, *rows: march(_towards, start, *rows), start, *rows)
+    return y
+
+
+@jax.custom_vjp
+def _smooth(start: Array, x: Array, attack: Array, release: Array) -> Array:
+    return run("smooth", start[:, None], (x, attack, release), (True,))[0]
+
+
+def _smooth_forward(start: Array, *rows: Array) -> tuple[Array, Saved]:
+    y = _smooth(start, *rows)
+    return y, (start, rows, y)
+
+
+def _smooth_back(saved: Saved, bar: Array) -> tuple[Array, ...]:
+    start, rows, y = saved
+    given = (bar, *rows, y, start[:, None])
+    long = [row.shape[1] == bar.shape[1] for row in rows]
+    *slopes, first = run("smooth_back", jnp.zeros_like(start[:, None]), given, long)
+    return first[:, 0], *(folded(slope, row) for slope, row in zip(slopes, rows, strict=True))
+
+
+_smooth.defvjp(_smooth_forward, _smooth_back)
 
 
 def rectified(x: Audio, detector: str) -> Audio:

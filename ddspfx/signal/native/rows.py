@@ -1,0 +1,68 @@
+"""Calls of native recurrences that act on each channel alone; a batch of takes joins the channels."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ddspfx.signal.native.library import register
+
+Rows = Float[Array, "channels_or_1 samples_or_1"]
+
+
+def run(
+    target: str, start: Float[Array, "channels states"], rows: Sequence[Rows], long: Sequence[bool], **attributes: int
+) -> tuple[Array, ...]:
+    """Runs a target over rows of (channels or 1, samples or 1), one of them of all samples.
+
+    Returns an array for each of `long`: (channels, samples) where true, else the sum over time (channels, 1); and
+    the states after the end, (channels, states). With `jax.vmap` the batch joins the channels.
+    """
+    done: tuple[Array, ...] = _caller(target, tuple(long), tuple(sorted(attributes.items())))(start, *rows)
+    return done
+
+
+@functools.cache
+def _caller(target: str, long: tuple[bool, ...], attributes: tuple[tuple[str, int], ...]) -> Callable[..., Any]:
+    given: dict[str, Any] = {name: np.int64(value) for name, value in attributes}
+
+    @jax.custom_batching.custom_vmap
+    def call(start: Array, *rows: Array) -> tuple[Array, ...]:
+        channels, samples = start.shape[0], max(row.shape[1] for row in rows)
+        shapes = [jax.ShapeDtypeStruct((channels, samples if whole else 1), start.dtype) for whole in long]
+        shapes.append(jax.ShapeDtypeStruct(start.shape, start.dtype))
+        return tuple(jax.ffi.ffi_call(register(target), shapes)(start, *rows, **given))
+
+    @call.def_vmap
+    def batched(size: int, batch: list[bool], start: Array, *rows: Array) -> tuple[tuple[Array, ...], tuple[bool, ...]]:
+        channels = start.shape[-2]
+        starts = joined(start, batch[0], size, channels, always=True)
+        done = call(starts, *(joined(row, moves, size, channels) for row, moves in zip(rows, batch[1:], strict=True)))
+        return tuple(d.reshape(size, channels, -1) for d in done), (True,) * len(done)
+
+    return call
+
+
+def joined(row: Array, batched: bool, size: int, channels: int, always: bool = False) -> Array:
+    """A row of a batch of takes as rows of all their channels; what is the same for all of them stays a single row."""
+    if not batched:
+        if row.shape[0] == 1 and not always:
+            return row
+        row = jnp.broadcast_to(row, (size, *row.shape))
+    return jnp.broadcast_to(row, (size, channels, row.shape[2])).reshape(size * channels, row.shape[2])
+
+
+def as_row(value: Array) -> Rows:
+    """A number, a number a channel or a signal as a row."""
+    return jnp.atleast_2d(value)
+
+
+def folded(slope: Rows, row: Rows) -> Rows:
+    """The slope of a row that was the same for all channels: summed over them, as a product with ones."""
+    if slope.shape[0] == row.shape[0]:
+        return slope
+    return jnp.ones((1, slope.shape[0]), slope.dtype) @ slope
