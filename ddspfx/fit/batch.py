@@ -1,10 +1,10 @@
-"""The training part as arrays on the device, and which sequences a pass runs through."""
+"""What a pass hears: sequences drawn from the training part, cut out on the host."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -13,32 +13,67 @@ from ddspfx.fit.settings import Settings
 from ddspfx.fit.takes import Take
 
 
-class Material(eqx.Module):
-    """Dry and wet of all recordings, padded to one length, with silence before the first sample.
+class Sequences(eqx.Module):
+    """Where each sequence of a pass starts, in which recording."""
+
+    recording: Int[np.ndarray, " sequences"]
+    start: Int[np.ndarray, " sequences"]
+
+
+class Batch(eqx.Module):
+    """The sequences of one pass: sound, place and knobs, all with the sequences as leading axis.
+
+    An argument of the compiled programs, so these are as large as a pass and not as a recording, and the same for
+    all recordings: data that is closed over would be compiled in.
+    """
+
+    dry: Float[Array, "sequences channels samples"]
+    wet: Float[Array, "sequences channels samples"]
+    recording: Int[Array, " sequences"]
+    start: Int[Array, " sequences"]
+    knobs: dict[str, Float[Array, "sequences ..."]]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Dry and wet of all recordings on the host, with `lead` samples of silence before the first and `tail` after.
 
     The wet is moved later by the model's latency, whole or not, so that the raw output can be compared.
     """
 
-    dry: Float[Array, "recordings channels samples"]
-    wet: Float[Array, "recordings channels samples"]
-    lead: int = eqx.field(static=True)
-    sample_rate: int = eqx.field(static=True)
+    dry: Sequence[Float[np.ndarray, "channels samples"]]
+    wet: Sequence[Float[np.ndarray, "channels samples"]]
+    knobs: Mapping[str, Float[np.ndarray, "recordings ..."]]
+    lead: int
+    sample_rate: int
 
     @classmethod
-    def of(cls, takes: Sequence[Take], latency: float, lead: int, tail: int) -> "Material":
-        """All takes, `lead` samples of silence before each and `tail` after."""
-        count = max(take.count for take in takes)
+    def of(cls, takes: Sequence[Take], latency: float, lead: int, tail: int, knobs: Mapping[str, Any]) -> "Material":
+        """All takes, and their knobs, a row a recording."""
 
         def padded(x: np.ndarray) -> np.ndarray:
-            return np.pad(x, ((0, 0), (lead, tail + count - x.shape[1])))
+            return np.pad(x, ((0, 0), (lead, tail)))
 
-        dry = np.stack([padded(take.dry) for take in takes])
-        wet = np.stack([shifted(padded(take.wet), latency) for take in takes])
-        return cls(jnp.asarray(dry, float), jnp.asarray(wet, float), lead, takes[0].sample_rate)
+        dry = [padded(take.dry) for take in takes]
+        wet = [shifted(padded(take.wet), latency) for take in takes]
+        columns = {name: np.asarray(column) for name, column in knobs.items()}
+        return cls(dry, wet, columns, lead, takes[0].sample_rate)
 
-    def cut(self, which: Any, recording: Int[Array, ""], start: Int[Array, ""], count: int) -> Any:
-        """`count` samples of one recording from `start` on."""
-        return jax.lax.dynamic_slice(which[recording], (0, start + self.lead), (which.shape[1], count))
+    @property
+    def channels(self) -> int:
+        """Of every recording."""
+        return int(self.dry[0].shape[0])
+
+    def batch(self, sequences: Sequences, count: int) -> Batch:
+        """`count` samples of every sequence, and `lead` before them."""
+        places = list(zip(sequences.recording, sequences.start, strict=True))
+
+        def cut(which: Sequence[np.ndarray]) -> Array:
+            return jnp.asarray(np.stack([which[r][:, s : s + self.lead + count] for r, s in places]), float)
+
+        knobs = {name: jnp.asarray(column[sequences.recording]) for name, column in self.knobs.items()}
+        where = jnp.asarray(sequences.recording), jnp.asarray(sequences.start)
+        return Batch(cut(self.dry), cut(self.wet), *where, knobs)
 
 
 def shifted(x: np.ndarray, delay: float) -> np.ndarray:
@@ -50,13 +85,6 @@ def shifted(x: np.ndarray, delay: float) -> np.ndarray:
     turn = np.exp(-2j * np.pi * np.fft.rfftfreq(count) * delay)
     moved: np.ndarray = np.fft.irfft(np.fft.rfft(x, count) * turn, count)[:, : x.shape[1]]
     return moved
-
-
-class Sequences(eqx.Module):
-    """Where each sequence of a pass starts, in which recording."""
-
-    recording: Int[Array, " sequences"]
-    start: Int[Array, " sequences"]
 
 
 def spans(
@@ -86,7 +114,7 @@ def draw(training: Sequence[tuple[int, int]], settings: Settings, number: int) -
     places = (np.arange(settings.sequences) + random.random(settings.sequences)) / settings.sequences * edges[-1]
     recording = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, len(training) - 1)
     start = np.array([training[r][0] for r in recording]) + (places - edges[recording]).astype(int)
-    return Sequences(jnp.asarray(recording, jnp.int32), jnp.asarray(start, jnp.int32))
+    return Sequences(recording.astype(np.int32), start.astype(np.int32))
 
 
 def fitting(settings: Settings, training: Sequence[tuple[int, int]]) -> Settings:

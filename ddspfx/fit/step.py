@@ -11,7 +11,7 @@ import optax
 
 from ddspfx.block import AbstractBlock, quiet
 from ddspfx.clock import Clock
-from ddspfx.fit.batch import Material, Sequences
+from ddspfx.fit.batch import Batch, Material, Sequences
 from ddspfx.fit.latents import Latents, bind, unstack
 from ddspfx.fit.settings import Settings
 from ddspfx.listing import paths
@@ -76,13 +76,12 @@ class Steps:
         model: AbstractBlock,
         latents: Latents,
         material: Material,
-        knobs: dict[str, Any],
         settings: Settings,
         loss: Callable[[Audio, Audio], Scalar],
         optimiser: optax.GradientTransformation,
         starts: int = 1,
     ):
-        self.material, self.knobs, self.settings, self.loss = material, knobs, settings, loss
+        self.material, self.settings, self.loss = material, settings, loss
         self.optimiser, self.starts = optimiser, starts
         self.factors = multipliers(model, latents, settings)
         over, shared = eqx.if_array(0), None
@@ -97,41 +96,31 @@ class Steps:
         trainable = eqx.filter((model, latents), eqx.is_inexact_array)
         return Learner(model, latents, self.optimiser.init(trainable))
 
-    def _play(
-        self, model: Any, latents: Latents, sequences: Sequences, x: Any, states: Any, clocks: Clock
-    ) -> tuple[Audio, Any]:
-        def one(recording: Any, x: Audio, state: Any, clock: Clock) -> tuple[Audio, Any]:
-            knobs = {name: column[recording] for name, column in self.knobs.items()}
-            y, state = quiet(bind(model, unstack(latents, recording), knobs))(x, state, clock)
+    def _play(self, model: Any, latents: Latents, batch: Batch, x: Any, states: Any, offset: Any) -> tuple[Audio, Any]:
+        zero = Clock.zero(self.material.sample_rate)
+
+        def one(recording: Any, start: Any, knobs: Any, x: Audio, state: Any) -> tuple[Audio, Any]:
+            y, state = quiet(bind(model, unstack(latents, recording), knobs))(x, state, zero.after(start + offset))
             return y, state
 
-        played: tuple[Audio, Any] = jax.vmap(one)(sequences.recording, x, states, clocks)
+        played: tuple[Audio, Any] = jax.vmap(one)(batch.recording, batch.start, batch.knobs, x, states)
         return played
 
-    def _clocks(self, sequences: Sequences, offset: Any) -> Clock:
-        zero = Clock.zero(self.material.sample_rate)
-        clocks: Clock = jax.vmap(lambda start: zero.after(start + offset))(sequences.start)
-        return clocks
+    def _cut(self, which: Any, offset: Any, count: int) -> Any:
+        return jax.lax.dynamic_slice_in_dim(which, self.material.lead + offset, count, axis=2)
 
-    def _cut(self, which: Any, sequences: Sequences, offset: Any, count: int) -> Any:
-        return jax.vmap(lambda r, s: self.material.cut(which, r, s + offset, count))(
-            sequences.recording, sequences.start
-        )
-
-    def _settle(self, learner: Learner, states: Any, sequences: Sequences) -> Any:
+    def _settle(self, learner: Learner, states: Any, batch: Batch) -> Any:
         count = self.settings.warm_up
         if not count:
             return states
-        x = self._cut(self.material.dry, sequences, -count, count)
-        return self._play(learner.model, learner.latents, sequences, x, states, self._clocks(sequences, -count))[1]
+        return self._play(learner.model, learner.latents, batch, batch.dry[:, :, :count], states, -count)[1]
 
-    def _step(self, learner: Learner, states: Any, sequences: Sequences, offset: Any, rate: Any) -> Any:
+    def _step(self, learner: Learner, states: Any, batch: Batch, offset: Any, rate: Any) -> Any:
         count = self.settings.segment
-        x, wet = (self._cut(a, sequences, offset, count) for a in (self.material.dry, self.material.wet))
-        clocks = self._clocks(sequences, offset)
+        x, wet = (self._cut(which, offset, count) for which in (batch.dry, batch.wet))
 
         def cost(both: Any) -> tuple[Scalar, Any]:
-            y, after = self._play(both[0], both[1], sequences, x, states, clocks)
+            y, after = self._play(both[0], both[1], batch, x, states, offset)
             if self.settings.solve:
                 y = levelled(y, wet)
             return self.loss(y.reshape(-1, count), wet.reshape(-1, count)), after
@@ -153,10 +142,11 @@ class Steps:
 
     def run(self, learner: Learner, model: AbstractBlock, sequences: Sequences, rate: float) -> tuple[Learner, Any]:
         """One pass: every sequence from its start, segment by segment. The mean loss, not yet waited for."""
-        states = self.settle(learner, self.states(model, self.material.dry.shape[1]), sequences)
+        batch = self.material.batch(sequences, self.settings.chunks * self.settings.segment)
+        states = self.settle(learner, self.states(model, self.material.channels), batch)
         losses = []
         for chunk in range(self.settings.chunks):
             offset = jnp.int32(chunk * self.settings.segment)
-            learner, states, loss = self.step(learner, states, sequences, offset, jnp.asarray(rate, float))
+            learner, states, loss = self.step(learner, states, batch, offset, jnp.asarray(rate, float))
             losses.append(loss)
         return learner, jnp.mean(jnp.stack(losses), axis=0)

@@ -57,10 +57,10 @@ class Trainer:
         rate = takes[0].sample_rate
         late = model.latency(rate)
         reach = settings.segment * settings.chunks + int(np.ceil(late)) + 1
-        material = Material.of(takes, late, settings.warm_up, reach)
         knobs = knob_columns(model, [take.controls for take in takes])
+        material = Material.of(takes, late, settings.warm_up, reach, knobs)
         self.own = optimiser is None
-        self.steps = Steps(model, latents, material, knobs, settings, loss, optimiser or default_optimiser(settings))
+        self.steps = Steps(model, latents, material, settings, loss, optimiser or default_optimiser(settings))
         self.learner = self.steps.begin(model, latents)
         self.best = Best(model, latents)
         self.notes: dict[str, Any] = {"pass": 0, "scale": 1.0, "esr": None, "waited": 0, "retries": 0, "elapsed": 0.0}
@@ -201,7 +201,6 @@ def explored(
         models[0],
         first.learner.latents,
         steps.material,
-        steps.knobs,
         settings,
         steps.loss,
         steps.optimiser,
