@@ -1,0 +1,102 @@
+"""The table as people read it: what was asked, what was measured, and what is missing."""
+
+from collections.abc import Sequence
+
+from benchmarks.bench.case import Row
+
+HEADS = (
+    "kernel", "peer", "forward asked", "measured", "forward + backward asked", "measured", "error asked", "measured",
+    "slope asked", "measured", "time", "limit", "limit, backward",
+)  # fmt: skip
+
+
+def markdown(rows: Sequence[Row], title: str) -> str:
+    """The page: machine and command, the table, the gaps."""
+    about = rows[0]["about"] if rows else {}
+    gpu = any("gpu_forward" in row for row in rows)
+    heads = [*HEADS, *(("GPU forward", "GPU forward + backward") if gpu else ())]
+    lines = [f"# {title}", "", *_head(about), ""]
+    lines += ["| " + " | ".join(heads) + " |", "| --- | --- |" + " ---: |" * (len(heads) - 2)]
+    lines += ["| " + " | ".join([*_cells(row), *(_gpu(row) if gpu else ())]) + " |" for row in rows]
+    return "\n".join([*lines, "", *_reading(), *_faults(rows)]) + "\n"
+
+
+def _head(about: Row) -> list[str]:
+    if not about:
+        return ["Nothing was measured."]
+    versions = ", ".join(f"{name} {value}" for name, value in about["versions"].items() if value)
+    return [
+        f"`{about['command']}`, {about['date']}. {about['processor']}, one core of {about['cores']} "
+        f"({'pinned' if about['pinned_to'] is not None else 'not pinned'}), {about['system']}, {versions}. "
+        f"The core copies {about['copy_gb_s']:.1f} GB/s and multiplies matrices at {about['product_gflop_s']:.0f} "
+        f"GFLOP/s; an empty jitted call takes {about['empty_call_us']:.1f} µs."
+    ]
+
+
+def _cells(row: Row) -> list[str]:
+    at_most = row.get("backward_at_most")
+    seconds = (row.get("forward_seconds") or {}).get("ddspfx", {}).get("median")
+    return [
+        row["kernel"],
+        row["peer"] if row["peer"] != "none" else "none" + (" (missing)" if row.get("gaps") else ""),
+        _asked(row["forward_asked"]),
+        _ratio(row, "forward"),
+        _asked(row["backward_asked"], "≤" if at_most else "≥"),
+        _ratio(row, "backward"),
+        _small(row["error_asked"], "≤ "),
+        _small(row["error"]) + ("" if row.get("correct", True) else " **wrong**"),
+        _small(row.get("slope_error_asked"), "≤ "),
+        _small(row.get("slope_error")),
+        "–" if seconds is None else _time(seconds),
+        _times(row.get("limit")),
+        _times(row.get("backward_limit")),
+    ]
+
+
+def _gpu(row: Row) -> list[str]:
+    return [_times(row.get("gpu_forward")), _times(row.get("gpu_backward"))]
+
+
+def _asked(value: float | None, sign: str = "≥") -> str:
+    return "–" if value is None else f"{sign} {value:g}×"
+
+
+def _ratio(row: Row, way: str) -> str:
+    """The median and its quartiles, bold where it falls short."""
+    value, asked, spread = row.get(way), row.get(f"{way}_asked"), row.get(f"{way}_spread")
+    if value is None:
+        return "–" if asked is None else "**not measured**"
+    at_most = way == "backward" and row.get("backward_at_most")
+    short = asked is not None and (value > asked if at_most else value < asked)
+    text = f"{value:.3g}×"
+    text = f"**{text}**" if short else text
+    return text if at_most or not spread else f"{text} ({spread[0]:.3g}–{spread[1]:.3g})"
+
+
+def _small(value: float | None, sign: str = "") -> str:
+    return "–" if value is None else f"{sign}{value:.1e}"
+
+
+def _time(seconds: float) -> str:
+    return f"{1e6 * seconds:.0f} µs" if seconds < 1e-3 else f"{1e3 * seconds:.3g} ms"
+
+
+def _times(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}×"
+
+
+def _reading() -> list[str]:
+    return [
+        "Ratios are the fastest peer's time over ours, the median of the rounds (quartiles); a bold one falls short. "
+        "Errors are the largest difference from a float64 reference as a share of its largest value. *Limit* is our "
+        "time over the least that this core needs for the bytes and operations that cannot be avoided. 10 s × 8 at "
+        "44.1 kHz, float32, unless the name says otherwise.",
+        "",
+    ]
+
+
+def _faults(rows: Sequence[Row]) -> list[str]:
+    lines = [f"- {row['kernel']}: {row['note']}." for row in rows if row.get("note")]
+    lines += [f"- {row['kernel']}: gap: {name} {why}." for row in rows for name, why in (row.get("gaps") or {}).items()]
+    lines += [f"- {row['kernel']}: wrong: {', '.join(row['wrong'])}." for row in rows if row.get("wrong")]
+    return list(dict.fromkeys(lines))

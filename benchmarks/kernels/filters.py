@@ -1,0 +1,227 @@
+"""Second-order sections: constant ones beside philtorch, and ones that move at every sample beside torchlpc."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.signal
+
+from benchmarks.bench.case import Asked, Kernel, Peer, Place, Problem, Size
+from benchmarks.bench.limit import Work
+from benchmarks.bench.sides import Arrays, Right, Side, float32, float64, jax_side, torch_side
+from benchmarks.kernels.loops import all_pole_entries, changing_system, low_pass_entries
+from benchmarks.kernels.signals import RATE, noise, weights_like
+from ddspfx.signal.design import Sections, section, to_sos
+from ddspfx.signal.recurrence import StateSpace, varying
+from ddspfx.signal.svf import Section, cascade, svf
+
+BANDS: tuple[tuple[str, float, float, float | None], ...] = (
+    ("peak", 1_000.0, 1.0, 6.0),
+    ("low_shelf", 120.0, 0.7, 4.0),
+    ("peak", 400.0, 1.5, -6.0),
+    ("peak", 2_500.0, 2.0, 5.0),
+    ("high_shelf", 8_000.0, 0.7, -4.0),
+    ("low_pass", 15_000.0, 0.8, None),
+)
+"""An equaliser as one meets it; with fewer sections, its first ones."""
+
+
+def equaliser(sections: int) -> Arrays:
+    """The coefficients, each (sections,)."""
+    bands = [BANDS[i % len(BANDS)] for i in range(sections)]
+    made = [
+        section(kind, jnp.float32(f), jnp.float32(q), gain and jnp.float32(gain), RATE) for kind, f, q, gain in bands
+    ]
+    return float32({name: np.stack([getattr(one, name) for one in made]) for name in Section._fields})
+
+
+def ours(x: jax.Array, **coefficients: jax.Array) -> jax.Array:
+    count = coefficients["g"].shape[0]
+    sections = tuple(Section(*(coefficients[name][i] for name in Section._fields)) for i in range(count))
+    return cascade(x, sections, jnp.zeros((x.shape[0], count, 2), x.dtype))[0]
+
+
+def sos_of(coefficients: Arrays) -> np.ndarray:
+    return to_sos(Sections(*(coefficients[name] for name in Section._fields)))
+
+
+def right(x: np.ndarray, coefficients: Arrays, weights: np.ndarray) -> Right:
+    """SciPy's float64 cascade; its slope by x is the cascade run backwards, the others are central differences."""
+    x, coefficients, weights = x.astype(float), float64(coefficients), weights.astype(float)
+    slopes = {name: np.zeros_like(value) for name, value in coefficients.items()}
+    for name, value in coefficients.items():
+        for i in range(value.size):
+            step = 1e-6 * max(1.0, abs(value[i])) if name != "g" else 1e-6 * value[i]
+            ends = []
+            for sign in (1.0, -1.0):
+                moved = value.copy()
+                moved[i] += sign * step
+                ends.append(np.vdot(scipy.signal.sosfilt(sos_of({**coefficients, name: moved}), x), weights))
+            slopes[name][i] = (ends[0] - ends[1]) / (2 * step)
+    sos = sos_of(coefficients)
+    slopes["x"] = scipy.signal.sosfilt(sos, weights[:, ::-1])[:, ::-1]
+    return Right(scipy.signal.sosfilt(sos, x), slopes)
+
+
+def philtorch_side(x: np.ndarray, coefficients: Arrays, weights: np.ndarray, device: str, **how: Any) -> Side:
+    from philtorch.lti import lfilter
+
+    sos = float32({"sos": sos_of(float64(coefficients))})["sos"]
+
+    def run(x: Any, **rows: Any) -> Any:
+        for i in range(len(sos)):
+            x = lfilter(rows[f"b{i}"], rows[f"a{i}"], x, **how)
+        return x
+
+    rows = {f"b{i}": row[:3] for i, row in enumerate(sos)} | {f"a{i}": row[4:] for i, row in enumerate(sos)}
+    return torch_side(run, {"x": x, **rows}, weights, device)
+
+
+TUNED = {"form": "df2", "unroll_factor": 16}
+"""The fastest of philtorch's forms and block lengths here; its defaults take half as long again and more."""
+
+
+class Invariant(Kernel):
+    """Sections that stand still."""
+
+    def problem(self, size: Size, place: Place) -> Problem:
+        x, coefficients = noise(size), equaliser(size.width)
+        weights = weights_like(x)
+        sos = sos_of(float64(coefficients)).astype(np.float32)
+        peers = {
+            "philtorch": Peer(lambda: philtorch_side(x, coefficients, weights, place.torch, **TUNED)),
+            "philtorch, its defaults": Peer(
+                lambda: philtorch_side(x, coefficients, weights, place.torch), counted=False
+            ),
+            "scipy sosfilt": Peer(lambda: Side(lambda: scipy.signal.sosfilt(sos, x)), counted=False),
+        }
+        flops = 9.0 * size.width * x.size
+        return Problem(
+            jax_side(ours, {"x": x, **coefficients}, weights, place.jax),
+            peers,
+            lambda: right(x, coefficients, weights),
+            Work(2 * x.nbytes, flops),
+            Work(3 * x.nbytes, 3 * flops),
+        )
+
+
+class Six(Invariant):
+    """Six in a row."""
+
+    name = "six second-order sections"
+    asked = Asked(5e-7, 20.0, 20.0, 5e-6)
+    sizes = (Size(10 * RATE, 8, 6),)
+    widths: ClassVar = (1, 2, 4, 6, 12)
+
+
+class One(Invariant):
+    """One alone."""
+
+    name = "one second-order section"
+    asked = Asked(5e-7, 4.5, 7.0, 5e-6)
+    sizes = (Size(10 * RATE, 8, 1),)
+
+
+def sweep(size: Size) -> Mapping[str, np.ndarray]:
+    """g and damping at every sample: a low-pass filter that wanders between 300 Hz and 5 kHz."""
+    time = np.arange(size.samples) / RATE + np.arange(size.batch)[:, None]
+    cutoff = 10 ** (3.1 + 0.6 * np.sin(2 * np.pi * 0.9 * time))
+    return float32({"g": np.tan(np.pi * cutoff / RATE), "damping": 0.9 + 0.5 * np.sin(2 * np.pi * 1.3 * time)})
+
+
+def direct(size: Size) -> Mapping[str, np.ndarray]:
+    """a1 and a2 of the same sweep."""
+    g, k = (sweep(size)[name].astype(float) for name in ("g", "damping"))
+    scale = 1 + k * g + g * g
+    return float32({"a1": 2 * (g * g - 1) / scale, "a2": (1 - k * g + g * g) / scale})
+
+
+def all_pole(x: jax.Array, a1: jax.Array, a2: jax.Array) -> jax.Array:
+    """y[n] = x[n] - a1[n] y[n-1] - a2[n] y[n-2] as a system that changes: its states are the last two outputs."""
+    one, zero = jnp.ones_like(a1), jnp.zeros_like(a1)
+    E = jnp.stack([jnp.stack([-a1 - 1, -a2], -1), jnp.stack([one, -one], -1)], -2)
+    system = StateSpace(E, jnp.stack([one, zero], -1), jnp.stack([-a1, -a2], -1), one)
+    return varying(x, system, jnp.zeros((x.shape[0], 2), x.dtype))[0]
+
+
+def lpc_side(arrays: Arrays, weights: np.ndarray, device: str) -> Side:
+    import torch
+    from torchlpc import sample_wise_lpc
+
+    return torch_side(lambda x, a1, a2: sample_wise_lpc(x, torch.stack([a1, a2], -1)), arrays, weights, device)
+
+
+def moving(x: jax.Array, g: jax.Array, damping: jax.Array) -> jax.Array:
+    """A low-pass filter whose cutoff and resonance move."""
+    zero, one = jnp.zeros((), x.dtype), jnp.ones((), x.dtype)
+    return svf(x, Section(g, damping, zero, zero, one), jnp.zeros((x.shape[0], 2), x.dtype))[0]
+
+
+class Varying(Kernel):
+    """The moving section in the form that torchlpc has, so that both compute the same numbers."""
+
+    name = "time-varying section"
+    asked = Asked(5e-7, 2.2, 3.5, 5e-6)
+    sizes = (Size(10 * RATE, 8),)
+    note = "the all-pole section that torchlpc computes, from a1 and a2 at every sample, through `varying`"
+
+    def problem(self, size: Size, place: Place) -> Problem:
+        x, parameters = noise(size), direct(size)
+        arrays, weights = {"x": x, **parameters}, weights_like(x)
+        return Problem(
+            jax_side(all_pole, arrays, weights, place.jax),
+            {"torchlpc": Peer(lambda: lpc_side(arrays, weights, place.torch))},
+            lambda: changing_system(x, all_pole_entries, parameters, weights),
+            Work(4 * x.nbytes, 4.0 * x.size),
+            Work(8 * x.nbytes, 12.0 * x.size),
+        )
+
+
+class Moving(Kernel):
+    """The section as a block plays it: cutoff and resonance move, the integrators are trapezoidal."""
+
+    name = "time-varying section (state variable)"
+    asked = Asked(5e-7, 2.2, 3.5, 5e-6)
+    sizes = (Size(10 * RATE, 8),)
+    note = "g and damping at every sample through `svf`; torchlpc runs its own form of it, which is another filter"
+
+    def problem(self, size: Size, place: Place) -> Problem:
+        x, parameters = noise(size), sweep(size)
+        arrays, weights = {"x": x, **parameters}, weights_like(x)
+        other = {"x": x, **direct(size)}
+        return Problem(
+            jax_side(moving, arrays, weights, place.jax),
+            {"torchlpc": Peer(lambda: lpc_side(other, weights, place.torch), same=False)},
+            lambda: changing_system(x, low_pass_entries, parameters, weights),
+            Work(4 * x.nbytes, 8.0 * x.size),
+            Work(8 * x.nbytes, 24.0 * x.size),
+        )
+
+
+class Still(Kernel):
+    """The moving section with coefficients that do not move: it must be the constant one."""
+
+    name = "time-varying section, held still"
+    asked = Asked(1e-6, slope=1e-5)
+    sizes = (Size(10 * RATE, 8),)
+    note = "the time-varying kernel with constant coefficients, against SciPy's float64 constant filter"
+
+    def problem(self, size: Size, place: Place) -> Problem:
+        x, one = noise(size), equaliser(6)
+        coefficients = {name: value[5:6] for name, value in one.items()}
+        weights = weights_like(x)
+
+        def spread(x: jax.Array, **given: jax.Array) -> jax.Array:
+            signals = (jnp.broadcast_to(given[name], (1, x.shape[1])) for name in Section._fields)
+            return svf(x, Section(*signals), jnp.zeros((x.shape[0], 2), x.dtype))[0]
+
+        arrays = {"x": x, **coefficients}
+        return Problem(
+            jax_side(spread, arrays, weights, place.jax),
+            {"ddspfx, constant": Peer(lambda: jax_side(ours, arrays, weights, place.jax), counted=False)},
+            lambda: right(x, coefficients, weights),
+            Work(2 * x.nbytes, 9.0 * x.size),
+            Work(3 * x.nbytes, 27.0 * x.size),
+        )

@@ -1,0 +1,60 @@
+"""The multi-resolution STFT loss beside auraloss."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from benchmarks.bench.case import Asked, Kernel, Peer, Place, Problem, Size
+from benchmarks.bench.limit import Work
+from benchmarks.bench.sides import Arrays, Side, jax_side, torch_right, torch_side
+from benchmarks.kernels.signals import RATE, noise
+from ddspfx.losses.spectral import RESOLUTIONS, mr_stft
+
+
+def auraloss_function(dtype: str, device: str = "cpu") -> Any:
+    """auraloss with its defaults, which are Yamamoto's resolutions; its window in the precision asked for."""
+    import torch
+    from auraloss.freq import MultiResolutionSTFTLoss
+
+    loss = MultiResolutionSTFTLoss()
+    for one in loss.stft_losses:
+        one.window = torch.hann_window(one.win_length, dtype=getattr(torch, dtype), device=device)
+    return lambda prediction, target: loss(prediction[:, None], target[:, None])
+
+
+def auraloss_side(arrays: Arrays, device: str) -> Side:
+    return torch_side(auraloss_function("float32", device), arrays, None, device, still=("target",))
+
+
+def spectra_work(size: Size, signals: int) -> Work:
+    """Every window read, transformed (5/2 n log2 n) and turned into logarithms, for each resolution."""
+    flops = 0.0
+    for one in RESOLUTIONS:
+        frames = size.batch * (1 + size.samples // one.hop)
+        flops += frames * (2.5 * one.size * np.log2(one.size) + one.size + 20.0 * (one.size // 2 + 1))
+    return Work(4.0 * signals * size.batch * size.samples, signals * flops)
+
+
+class Spectra(Kernel):
+    """Three resolutions, prediction and target."""
+
+    name = "multi-resolution STFT loss"
+    asked = Asked(1e-5, 2.0, 2.5, 1e-3)
+    sizes = (Size(10 * RATE, 8),)
+
+    def problem(self, size: Size, place: Place) -> Problem:
+        target = noise(size)
+        arrays = {"prediction": (0.8 * target + noise(size, 0.05, 3)).astype(np.float32), "target": target}
+        known = jax.device_put(target, place.jax)
+        ours = jax_side(lambda prediction, target: mr_stft(prediction, target), arrays, None, place.jax)
+        slope = jax_side(
+            lambda prediction: mr_stft(prediction, known), {"prediction": arrays["prediction"]}, None, place.jax
+        )
+        return Problem(
+            ours._replace(both=slope.both, compile=slope.compile),
+            {"auraloss": Peer(lambda: auraloss_side(arrays, place.torch))},
+            lambda: torch_right(auraloss_function("float64"), arrays, None, still=("target",)),
+            spectra_work(size, 2),
+            spectra_work(size, 3),
+        )
