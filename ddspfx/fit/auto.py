@@ -8,9 +8,10 @@ import jax
 import numpy as np
 
 from ddspfx.data.pair import Pair
+from ddspfx.fit.devices import writes
 from ddspfx.fit.findings import findings
 from ddspfx.fit.fit import fit
-from ddspfx.fit.plan import begin
+from ddspfx.fit.plan import begun
 from ddspfx.fit.plan import planned as plan_of
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.run import NAME, Run
@@ -96,7 +97,7 @@ def fit_auto(
     given = [pairs] if isinstance(pairs, Pair | Take) else list(pairs)
     takes = [p if isinstance(p, Take) else prepare(p, say=progress.say) for p in given]
     folder = None if out is None else Path(out)
-    resume = folder is not None and begin(folder, plan_of(takes, names, settings), resume)
+    resume = begun(folder, plan_of(takes, names, settings), resume)
     span = wander(takes) if settings.time != "none" else None
     still = span is None
     if still:
@@ -114,7 +115,7 @@ def fit_auto(
         run = _continued(RECIPES[best], run, takes, left, folder, resume, settings, progress)
     table = {name: {"esr": _esr(r), "parameters": r.figures["parameters"]} for name, r in runs.items()}
     run = _told(run, best, table, takes)
-    if folder is not None:
+    if folder is not None and writes():
         run.save(folder)
     return run
 

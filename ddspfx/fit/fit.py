@@ -11,6 +11,7 @@ import optax
 from ddspfx.block import AbstractBlock
 from ddspfx.data.pair import Pair
 from ddspfx.fit.batch import fitting, spans
+from ddspfx.fit.devices import writes
 from ddspfx.fit.judge import error_to_signal
 from ddspfx.fit.latents import Latents, stack, unstack
 from ddspfx.fit.noise import with_noise_of
@@ -74,7 +75,7 @@ def fit(
     if settings.match_noise:
         fitted = with_noise_of(fitted, best.latents, takes, parts[0])
     run = _run(fitted, best.latents, takes, parts, settings, work.history)
-    if folder is not None:
+    if folder is not None and writes():
         run.save(folder)
     return run
 

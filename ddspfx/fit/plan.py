@@ -6,19 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from ddspfx.fit.checkpoint import fingerprint
+from ddspfx.fit.devices import decided, writes
 from ddspfx.fit.run import NAME
 from ddspfx.fit.settings import Settings
 from ddspfx.fit.takes import Take
 from ddspfx.fit.trainer import FILE as CHECKPOINT
+from ddspfx.fit.trainer import FREE
 from ddspfx.storage import write_atomically
 
 FILE = "plan.json"
 
 
 def planned(takes: Sequence[Take], names: Sequence[str], settings: Settings) -> dict[str, Any]:
-    """What must be the same when a fit is resumed; the time may grow."""
-    asked = settings.model_dump(exclude_unset=True, exclude={"passes", "minutes"})
+    """What must be the same when a fit is resumed; the time may grow, and the devices change."""
+    asked = settings.model_dump(exclude_unset=True, exclude=set(FREE))
     return {"pairs": fingerprint(takes), "models": list(names), "settings": asked}
+
+
+def begun(folder: Path | None, plan: dict[str, Any], resume: bool) -> bool:
+    """`begin` by the process that writes; the others wait for its answer."""
+    return bool(decided(folder is not None and writes() and begin(folder, plan, resume)))
 
 
 def begin(folder: Path, plan: dict[str, Any], resume: bool) -> bool:

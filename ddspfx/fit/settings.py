@@ -22,6 +22,7 @@ class Settings(BaseModel):
     validation: float = Field(0.2, ge=0, lt=1, description="share of each recording, its end, kept from training")
     validate_every: int = Field(5, ge=1, description="passes between validations")
     patience: int = Field(6, ge=1, description="validations without gain before the learning rate falls; twice: stop")
+    devices: int | None = Field(None, ge=1, description="that the sequences are shared out over; all there are")
     starts: int = Field(1, ge=1, description="random starts, run in one compiled program; the best goes on")
     seed: int = Field(0, ge=0, description="of everything random")
     minutes: float | None = Field(None, gt=0, description="stop in time, whatever is left")

@@ -7,11 +7,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from ddspfx.block import AbstractBlock, quiet
 from ddspfx.clock import Clock
 from ddspfx.fit.batch import Batch, Material, Sequences
+from ddspfx.fit.devices import Devices
 from ddspfx.fit.latents import Latents, bind, unstack
 from ddspfx.fit.settings import Settings
 from ddspfx.listing import paths
@@ -84,6 +86,8 @@ class Steps:
         self.material, self.settings, self.loss = material, settings, loss
         self.optimiser, self.starts = optimiser, starts
         self.factors = multipliers(model, latents, settings)
+        self.devices = Devices.of(settings.devices) if starts == 1 else Devices()
+        self.rows = self.devices.rows(settings.sequences)
         over, shared = eqx.if_array(0), None
         settle, step = self._settle, self._step
         if starts > 1:
@@ -96,14 +100,20 @@ class Steps:
         trainable = eqx.filter((model, latents), eqx.is_inexact_array)
         return Learner(model, latents, self.optimiser.init(trainable))
 
-    def _play(self, model: Any, latents: Latents, batch: Batch, x: Any, states: Any, offset: Any) -> tuple[Audio, Any]:
+    def _play(self, both: Any, batch: Batch, x: Any, states: Any, offset: Any) -> tuple[Audio, Any]:
+        """What the model, with each recording's latents, plays on every sequence; each device its share of them."""
         zero = Clock.zero(self.material.sample_rate)
 
-        def one(recording: Any, start: Any, knobs: Any, x: Audio, state: Any) -> tuple[Audio, Any]:
-            y, state = quiet(bind(model, unstack(latents, recording), knobs))(x, state, zero.after(start + offset))
-            return y, state
+        def play(whole: Any, split: Any) -> Any:
+            model, latents, offset = whole
 
-        played: tuple[Audio, Any] = jax.vmap(one)(batch.recording, batch.start, batch.knobs, x, states)
+            def one(recording: Any, start: Any, knobs: Any, x: Audio, state: Any) -> Any:
+                return quiet(bind(model, unstack(latents, recording), knobs))(x, state, zero.after(start + offset))
+
+            return jax.vmap(one)(*split)
+
+        split = (batch.recording, batch.start, batch.knobs, x, states)
+        played: tuple[Audio, Any] = self.devices.shared(play)((*both, jnp.asarray(offset)), split)
         return played
 
     def _cut(self, which: Any, offset: Any, count: int) -> Any:
@@ -113,40 +123,52 @@ class Steps:
         count = self.settings.warm_up
         if not count:
             return states
-        return self._play(learner.model, learner.latents, batch, batch.dry[:, :, :count], states, -count)[1]
+        return self._play((learner.model, learner.latents), batch, batch.dry[:, :, :count], states, -count)[1]
 
-    def _step(self, learner: Learner, states: Any, batch: Batch, offset: Any, rate: Any) -> Any:
-        count = self.settings.segment
+    def _slope(self, both: Any, states: Any, batch: Batch, offset: Any) -> tuple[tuple[Scalar, Any], Any]:
+        """The loss of one segment with the states after it, and its slope."""
+        count, heard = self.settings.segment, self.settings.sequences
         x, wet = (self._cut(which, offset, count) for which in (batch.dry, batch.wet))
 
         def cost(both: Any) -> tuple[Scalar, Any]:
-            y, after = self._play(both[0], both[1], batch, x, states, offset)
+            y, after = self._play(both, batch, x, states, offset)
+            y, target = y[:heard], wet[:heard]
             if self.settings.solve:
-                y = levelled(y, wet)
-            return self.loss(y.reshape(-1, count), wet.reshape(-1, count)), after
+                y = levelled(y, target)
+            return self.loss(y.reshape(-1, count), target.reshape(-1, count)), after
 
+        found: tuple[tuple[Scalar, Any], Any] = eqx.filter_value_and_grad(cost, has_aux=True)(both)
+        return found
+
+    def _step(self, learner: Learner, states: Any, batch: Batch, offset: Any, rate: Any) -> Any:
         both = (learner.model, learner.latents)
-        (loss, after), slope = eqx.filter_value_and_grad(cost, has_aux=True)(both)
+        (loss, after), slope = self._slope(both, states, batch, offset)
         trainable = eqx.filter(both, eqx.is_inexact_array)
         slope = jax.tree.map(lambda g, factor: g * (factor > 0), slope, self.factors)
         moves, state = self.optimiser.update(slope, learner.optimiser, trainable)
         moves = jax.tree.map(lambda move, factor: rate * factor * move, moves, self.factors)
         model, latents = eqx.apply_updates(both, moves)
-        return Learner(model, latents, state), after, loss
+        moved, loss = self.devices.kept_whole((Learner(model, latents, state), loss))
+        return moved, after, loss
 
     def states(self, model: AbstractBlock, channels: int) -> Any:
         """Silent states for every sequence (and every start)."""
         one = model.init_state(channels, self.material.sample_rate)
-        lead = (self.settings.sequences,) if self.starts == 1 else (self.starts, self.settings.sequences)
+        lead = (self.rows,) if self.starts == 1 else (self.starts, self.rows)
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, lead + jnp.shape(leaf)), one)
 
     def run(self, learner: Learner, model: AbstractBlock, sequences: Sequences, rate: float) -> tuple[Learner, Any]:
         """One pass: every sequence from its start, segment by segment. The mean loss, not yet waited for."""
-        batch = self.material.batch(sequences, self.settings.chunks * self.settings.segment)
-        states = self.settle(learner, self.states(model, self.material.channels), batch)
+        segment, chunks = self.settings.segment, self.settings.chunks
+        filled = jax.tree.map(lambda column: np.resize(column, self.rows), sequences)
+        batch = self.devices.split(self.material.batch(filled, chunks * segment))
+        states = self.devices.split(self.states(model, self.material.channels))
+        offsets = [jnp.int32(chunk * segment) for chunk in range(chunks)]
+        learner, offsets, speed = self.devices.whole((learner, offsets, jnp.asarray(rate, float)))
+        states = self.settle(learner, states, batch)
         losses = []
-        for chunk in range(self.settings.chunks):
-            offset = jnp.int32(chunk * self.settings.segment)
-            learner, states, loss = self.step(learner, states, batch, offset, jnp.asarray(rate, float))
+        for offset in offsets:
+            learner, states, loss = self.step(learner, states, batch, offset, speed)
             losses.append(loss)
+        learner, losses = self.devices.here((learner, losses))
         return learner, jnp.mean(jnp.stack(losses), axis=0)

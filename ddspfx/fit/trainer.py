@@ -13,6 +13,7 @@ import optax
 from ddspfx.block import AbstractBlock
 from ddspfx.fit import checkpoint
 from ddspfx.fit.batch import Material, draw
+from ddspfx.fit.devices import decided, writes
 from ddspfx.fit.judge import error_to_signal
 from ddspfx.fit.latents import Latents, knob_columns
 from ddspfx.fit.progress import Progress
@@ -27,6 +28,8 @@ RETRIES = 8
 """Times that a fit which met NaN starts again from its best, each time at half the learning rate."""
 EXPLORED = 0.2
 """Share of the passes that several random starts run side by side before the best goes on alone."""
+FREE = ("devices", "minutes", "passes")
+"""Settings that may change when a fit is resumed."""
 FILE = "checkpoint.safetensors"
 
 
@@ -69,14 +72,14 @@ class Trainer:
 
     def run(self, resume: bool = False) -> Best:
         """All passes that are left; the best model and latents."""
-        if resume and self.folder is not None and (self.folder / FILE).is_file():
+        if decided(resume and self.folder is not None and (self.folder / FILE).is_file()):
             self._restore()
         else:
             self._begin()
         began = time.monotonic() - self.notes["elapsed"]
         while self.notes["pass"] < self.settings.passes and not self._tired():
             self._pass()
-            self.notes["elapsed"] = time.monotonic() - began
+            self.notes["elapsed"] = decided(time.monotonic() - began)
             if self.settings.minutes is not None and self.notes["elapsed"] > 60 * self.settings.minutes:
                 self.progress.say(f"the {self.settings.minutes:g} minutes are over after pass {self.notes['pass']}")
                 break
@@ -85,7 +88,7 @@ class Trainer:
 
     def _begin(self) -> None:
         """The first look; a checkpoint that another fit left here must not be resumed from by a later call."""
-        if self.folder is not None:
+        if self.folder is not None and writes():
             (self.folder / FILE).unlink(missing_ok=True)
         self._refine()
         self._validate(float("nan"))
@@ -148,7 +151,7 @@ class Trainer:
     def _validate(self, loss: float) -> None:
         self._solve()
         parts = self.later if any(start < stop for start, stop in self.later) else self.training
-        esr = error_to_signal(self.learner.model, self.learner.latents, self.takes, parts)
+        esr = decided(error_to_signal(self.learner.model, self.learner.latents, self.takes, parts))
         self.history.append(
             {"pass": self.notes["pass"], "loss": loss, "esr": esr, "seconds": round(self.notes["elapsed"], 1)}
         )
@@ -170,7 +173,7 @@ class Trainer:
         self._write()
 
     def _write(self) -> None:
-        if self.folder is not None:
+        if self.folder is not None and writes():
             notes = {**self.notes, "history": self.history, "settings": self.settings.model_dump()}
             notes["pairs"] = checkpoint.fingerprint(self.takes)
             checkpoint.write(self.folder / FILE, (self.learner, self.best), notes)
@@ -181,7 +184,7 @@ class Trainer:
         (self.learner, self.best), notes = checkpoint.read(path, (self.learner, self.best))
         old = notes.pop("settings")
         new = self.settings.model_dump()
-        changed = sorted(name for name in new if old.get(name) != new[name] and name not in ("minutes", "passes"))
+        changed = sorted(name for name in new if old.get(name) != new[name] and name not in FREE)
         if changed:
             raise ValueError(f"{path} was made with another {', '.join(changed)}: resume with the same settings")
         if notes.pop("pairs") != checkpoint.fingerprint(self.takes):
