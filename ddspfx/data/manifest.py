@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import NamedTuple
 
 from ddspfx.audio import Pathlike
 from ddspfx.data.pair import Pair
@@ -10,23 +11,42 @@ _FILES = ("dry", "wet")
 
 
 def read_manifest(path: Pathlike, sample_rate: int | None = None) -> list[Pair]:
-    """The pairs of a CSV file with the header `dry,wet[,control...]`, all at `sample_rate` Hz when given.
+    """The pairs that a manifest names, all at `sample_rate` Hz when given; see `listed`.
+
+    Raises OSError when a file cannot be opened, ValueError with the line and column of what is wrong.
+    """
+    pairs = []
+    for line in listed(path):
+        try:
+            pairs.append(Pair.read(line.dry, line.wet, line.controls, sample_rate))
+        except (OSError, ValueError) as error:
+            raise type(error)(f"{path}, line {line.number}: {error}") from error
+    return pairs
+
+
+class Line(NamedTuple):
+    """A pair by its files, not yet read, its knobs, and the line of the manifest that names it."""
+
+    dry: Path
+    wet: Path
+    controls: dict[str, float | str]
+    number: int
+
+
+def listed(path: Pathlike) -> list[Line]:
+    """The lines of a CSV file with the header `dry,wet[,control...]`.
 
     Paths are relative to the manifest. A control column of numbers gives floats, any other column words (a switch).
-    Raises OSError when a file cannot be opened, ValueError with the line and column of what is wrong.
+    Raises OSError when the manifest cannot be opened, ValueError with the line and column of what is wrong.
     """
     path = Path(path)
     header, lines = _rows(path)
     controls = [_column(name, header.index(name), lines, path) for name in header if name not in _FILES]
-    pairs = []
+    rows = []
     for index, (number, line) in enumerate(lines):
         dry, wet = (path.parent / _file(line[header.index(name)], name, number, path) for name in _FILES)
-        try:
-            pair = Pair.read(dry, wet, {name: values[index] for name, values in controls}, sample_rate)
-        except (OSError, ValueError) as error:
-            raise type(error)(f"{path}, line {number}: {error}") from error
-        pairs.append(pair)
-    return pairs
+        rows.append(Line(dry, wet, {name: values[index] for name, values in controls}, number))
+    return rows
 
 
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

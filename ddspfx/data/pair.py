@@ -66,7 +66,12 @@ class Pair:
 
 
 def pairs_in(folder: Pathlike) -> list[Pair]:
-    """The pairs of a folder, sorted: NAME_dry and NAME_wet (or input and target), or dry/NAME and wet/NAME.
+    """The pairs of a folder, read: see `files_in`."""
+    return [Pair.read(dry, wet) for dry, wet in files_in(folder)]
+
+
+def files_in(folder: Pathlike) -> list[tuple[Path, Path]]:
+    """Dry and wet of a folder, sorted: NAME_dry and NAME_wet (or input and target), or dry/NAME and wet/NAME.
 
     Files that are neither are left alone. Raises ValueError when a dry has no wet, or nothing is found.
     """
@@ -76,35 +81,50 @@ def pairs_in(folder: Pathlike) -> list[Pair]:
     found = sorted(_beside(folder) + _apart(folder))
     if not found:
         raise ValueError(f"{folder} holds no pairs: name files NAME_dry.wav and NAME_wet.wav, or make a manifest")
-    return [Pair.read(dry, wet) for dry, wet in found]
+    return found
+
+
+def wet_of(dry: Path) -> Path | None:
+    """The wet file beside a file called NAME_dry; None for a file of another name. ValueError when it is missing."""
+    return _wet_of(dry, _by_stem(dry.parent))
+
+
+def _wet_of(dry: Path, beside: Mapping[str, list[Path]]) -> Path | None:
+    name, mark, role = dry.stem.rpartition("_")
+    if not mark or role.lower() not in _DRY:
+        return None
+    return _partner(dry, dry.parent, beside, [f"{name}_{wet}" for wet in _WET])
 
 
 def _beside(folder: Path) -> list[tuple[Path, Path]]:
-    pairs = []
-    for dry in _audio_files(folder):
-        name, mark, role = dry.stem.rpartition("_")
-        if not mark or role.lower() not in _DRY:
-            continue
-        pairs.append((dry, _partner(dry, folder, [f"{name}_{wet}" for wet in _WET])))
-    return pairs
+    beside = _by_stem(folder)
+    found = ((dry, _wet_of(dry, beside)) for files in beside.values() for dry in files)
+    return [(dry, wet) for dry, wet in found if wet is not None]
 
 
 def _apart(folder: Path) -> list[tuple[Path, Path]]:
     for dry, wet in zip(_DRY, _WET, strict=True):
         if (folder / dry).is_dir() and (folder / wet).is_dir():
-            return [(file, _partner(file, folder / wet, [file.stem])) for file in _audio_files(folder / dry)]
+            other = _by_stem(folder / wet)
+            files = (file for same in _by_stem(folder / dry).values() for file in same)
+            return [(file, _partner(file, folder / wet, other, [file.stem])) for file in files]
     return []
 
 
-def _partner(dry: Path, folder: Path, stems: list[str]) -> Path:
-    matches = [file for file in _audio_files(folder) if file.stem.lower() in {stem.lower() for stem in stems}]
+def _partner(dry: Path, folder: Path, files: Mapping[str, list[Path]], stems: list[str]) -> Path:
+    matches = [file for stem in dict.fromkeys(map(str.lower, stems)) for file in files.get(stem, [])]
     if len(matches) != 1:
         raise ValueError(f"{dry} has {len(matches)} wet files in {folder}, but must have one: name it {stems[0]}")
     return matches[0]
 
 
-def _audio_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in _ENDINGS and file.is_file())
+def _by_stem(folder: Path) -> dict[str, list[Path]]:
+    """The audio files of a folder by their names without ending, in small letters: looked up, not searched."""
+    found: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in _ENDINGS and file.is_file():
+            found.setdefault(file.stem.lower(), []).append(file)
+    return found
 
 
 def _layout(recording: Recording) -> str:
