@@ -1,8 +1,12 @@
 """What every test file stands on."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+# Nothing of the user's is read or written.
+os.environ["DDSPFX_CACHE"] = "0"
 
 # Imported before any test makes an array, so that XLA reads ddspfx's flag.
 import ddspfx  # noqa: F401

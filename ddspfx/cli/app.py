@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ddspfx.cli.cache import begin
 from ddspfx.cli.emit import emit
 from ddspfx.cli.unbroken import load
 
@@ -27,6 +28,7 @@ def _maybe(help: str) -> Any:
 
 def _work() -> ModuleType:
     """The work behind the commands, with NumPy and what reads files: not needed for help."""
+    begin()
     load("ddspfx.cli.work")
     from ddspfx.cli import work
 

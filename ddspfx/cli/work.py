@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ddspfx.audio import audio_info, read_audio, writer
+from ddspfx.cli.cache import kept
 from ddspfx.cli.checks import finished_run, heard, known_model, minutes_of, not_over, pair_of, run_folder
 from ddspfx.cli.emit import note
 from ddspfx.cli.unbroken import load
@@ -85,13 +86,15 @@ def fit(
         load("ddspfx.fit.auto", "ddspfx.report.excerpts", "scipy.signal", "rich.progress")
         from ddspfx.cli.following import following
         from ddspfx.fit.auto import CANDIDATES, fit_auto
+        from ddspfx.fit.known import prepared
         from ddspfx.fit.settings import Settings
 
         names = CANDIDATES if model == "auto" else (model,)
         settings = Settings(**explicit)
         with following() as progress:
+            takes = [prepared(pair, kept(), progress.say) for pair in pairs]
             run = fit_auto(
-                pairs, minutes=minutes, out=folder, resume=resume, names=names, settings=settings, progress=progress
+                takes, minutes=minutes, out=folder, resume=resume, names=names, settings=settings, progress=progress
             )
         from ddspfx.report.excerpts import write_excerpts
 
@@ -250,4 +253,4 @@ def demo(out: Path, minutes: float | None) -> Figures:
         from ddspfx.report.demo import MINUTES, run_demo
 
         with following() as progress:
-            return dict(run_demo(folder, minutes or MINUTES, progress))
+            return dict(run_demo(folder, minutes or MINUTES, progress, kept()))

@@ -12,6 +12,7 @@ from ddspfx.data.pair import Pair
 from ddspfx.data.recording import Recording
 from ddspfx.fit.auto import fit_auto
 from ddspfx.fit.judge import play
+from ddspfx.fit.known import prepared
 from ddspfx.fit.latents import stack
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.run import Run
@@ -68,12 +69,18 @@ def linear_reference(scored: Scored) -> tuple[float, Any]:
     return float(np.sum((y[:, start:stop] - wet) ** 2) / np.sum(wet**2)), y
 
 
-def run_demo(out: Path, minutes: float = MINUTES, progress: Progress | None = None) -> dict[str, Any]:
-    """Aligns, tracks and fits the embedded pair without its last quarter, scores that quarter, writes the page."""
+def run_demo(
+    out: Path, minutes: float = MINUTES, progress: Progress | None = None, kept: Path | None = None
+) -> dict[str, Any]:
+    """Aligns, tracks and fits the embedded pair without its last quarter, scores that quarter, writes the page.
+
+    `kept` is a folder in which the alignment stays between runs.
+    """
     progress = progress or Silent()
     began = time.monotonic()
     fitted, held = parted(demo_pair())
-    run = fit_auto([fitted], minutes=minutes, out=out, names=CANDIDATES, progress=progress)
+    take = prepared(fitted, kept, progress.say)
+    run = fit_auto([take], minutes=minutes, out=out, names=CANDIDATES, progress=progress)
     figures = judge(run, held, out, progress)
     figures["seconds"] = round(time.monotonic() - began, 1)
     write_atomically(out / "demo.json", json.dumps(figures, indent=1).encode())
