@@ -211,6 +211,19 @@ def models(
     emit(_work().models(model), json)
 
 
+@app.command(epilog=_examples("sweep sweep.toml", "sweep sweep.toml --workers 8"))
+def sweep(
+    config: Annotated[Path, _place("CONFIG", "TOML: recordings = ['pairs.csv'], and in [vary] what is tried.")],
+    workers: Annotated[int | None, typer.Option(min=1, help="Fits at the same time.", show_default=False)] = None,
+    json: AsJson = False,
+) -> None:
+    """Fit many recordings, or one with many settings.
+
+    The same command goes on after a kill: what is finished stays. Its page has one table and one plot.
+    """
+    emit(_work().sweep(config, workers), json)
+
+
 @app.command(epilog=_examples("demo", "demo --out mydemo --minutes 1"))
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the run and report.html.")] = Path("demo"),

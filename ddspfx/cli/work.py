@@ -243,6 +243,31 @@ def models(model: str | None) -> Figures:
     return {"model": model, "sample_rate": rate or "any", "controls": knobs, "slots": values}
 
 
+def sweep(config: Path, workers: int | None) -> Figures:
+    """Many fits, as a file describes them."""
+    load("ddspfx.fit.auto")
+    from ddspfx.cli.config import read_sweep
+
+    asked = read_sweep(config)
+    asked = asked if workers is None else asked.model_copy(update={"workers": workers})
+    load("ddspfx.sweep.sweep", "scipy.stats", "rich.progress")
+    from ddspfx.cli.following import following
+    from ddspfx.sweep.page import NAME
+    from ddspfx.sweep.sweep import sweep as run
+
+    with following() as progress:
+        rows = run(asked, beside=config.parent, progress=progress)
+    ends = [row["state"] for row in rows]
+    return {
+        "fits": len(rows),
+        "done": ends.count("complete"),
+        "failed": ends.count("fail"),
+        "left": len(rows) - ends.count("complete") - ends.count("fail"),
+        "best_esr": min((row["esr"] for row in rows if "esr" in row), default=None),
+        "page": str(config.parent / asked.out / NAME),
+    }
+
+
 def demo(out: Path, minutes: float | None) -> Figures:
     """The embedded tape recording, modelled while one watches."""
     if minutes is not None:

@@ -45,6 +45,6 @@ class Lines:
 
 
 def in_words(loss: float, esr: float, seconds_left: float) -> str:
-    """The figures of a step; the time left is not said before it is known (NaN)."""
-    left = "" if math.isnan(seconds_left) else f"  {seconds_left:4.0f} s left"
-    return f"loss {loss:.4f}  validation ESR {esr:.4f}{left}"
+    """The figures of a step, without those that are not known (NaN)."""
+    figures = ((loss, "loss {:.4f}"), (esr, "validation ESR {:.4f}"), (seconds_left, "{:4.0f} s left"))
+    return "  ".join(form.format(value) for value, form in figures if not math.isnan(value))
