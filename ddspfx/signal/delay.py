@@ -1,6 +1,7 @@
 """Delays: a fixed one with its memory as state, and a line read at a moving place."""
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,6 +11,8 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from ddspfx.signal.interpolation import Kernel
+from ddspfx.signal.native.library import choose
+from ddspfx.signal.native.line import SHAPES, native_read
 from ddspfx.signal.windows import cut
 from ddspfx.types import Audio
 
@@ -61,15 +64,40 @@ def fixed_delay(x: Audio, lag: float, past: Audio) -> tuple[Audio, Audio]:
 def moving_read(line: Audio, index: Int[Array, "..."], fraction: Float[Array, "..."], kernel: Kernel) -> Audio:
     """y[n] = sum_k h_k(fraction[n]) line[index[n] - k], k = -(taps / 2 - 1) ... taps / 2.
 
-    `index` and `fraction` are (channels or 1, count). Memory is taps times the piece; the slope reaches the
-    line and the fraction. The index must leave room for the taps on both sides; it is clamped otherwise.
+    `index` and `fraction` are (channels or 1, count). The slope reaches the line and the fraction. The index must
+    leave room for the taps on both sides; it is clamped otherwise.
     """
-    taps = kernel.shape[0]
-    first = jnp.clip(index - taps // 2, 0, line.shape[1] - taps)
-    windows = cut(line, jnp.broadcast_to(first, (line.shape[0], first.shape[1])), taps)
+    return lagged_read(line[:, :0], line, index, fraction, kernel)
+
+
+def lagged_read(past: Audio, x: Audio, index: Int[Array, "..."], lag: Float[Array, "..."], kernel: Kernel) -> Audio:
+    """y[n] = line(index + n - lag[n]), the line being `past` and then `x`, interpolated between its samples.
+
+    `lag` is in samples, (channels or 1, count); its whole part is taken off the index, its fraction is left to the
+    kernel's taps. `index` is (channels or 1, 1), or (channels or 1, count) with the n included. The slope reaches the
+    line and the lag. Windows of taps that leave the line are moved inside it.
+    """
+    dtype = jnp.result_type(past, x)
+    arrays = past.astype(dtype), x.astype(dtype), index.astype(jnp.int32), lag.astype(dtype)
+    plain = partial(_lagged_read, kernel=kernel)
+    if kernel.shape not in SHAPES or past.shape[1] + x.shape[1] < kernel.shape[0]:
+        return plain(*arrays)
+    y: Audio = choose(partial(native_read, kernel=kernel), plain, *arrays)
+    return y
+
+
+def _lagged_read(past: Audio, x: Audio, index: Any, lag: Any, kernel: Kernel) -> Audio:
+    """The same in JAX alone. Memory is taps times the piece."""
+    taps, count = kernel.shape[0], lag.shape[1]
+    line = jnp.concatenate([past, x], axis=1)
+    lag = computed_once(lag)
+    whole = jnp.floor(lag)
+    place = index + (jnp.arange(count, dtype=jnp.int32) if index.shape[1] < count else 0) - whole.astype(jnp.int32)
+    first = jnp.clip(place - taps // 2, 0, line.shape[1] - taps)
+    windows = cut(line, jnp.broadcast_to(first, (line.shape[0], count)), taps)
     # As a matrix product: XLA's reduction over a leading axis is fifty times slower on the CPU.
     ones = jnp.ones(taps, windows.dtype)
-    return jnp.tensordot(ones, kernel_taps(kernel, fraction) * windows, 1, precision="highest")
+    return jnp.tensordot(ones, kernel_taps(kernel, lag - whole) * windows, 1, precision="highest")
 
 
 def computed_once(rows: Audio) -> Audio:
