@@ -46,11 +46,11 @@ learning_rate = [0.01, 0.001]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One device twice, once with a wet file that has nothing to do with the dry one."""
+    """One device twice, once with a wet file in which nothing was recorded."""
     place = tmp_path_factory.mktemp("sweep")
     random = np.random.default_rng(0)
-    x, other = 0.2 * random.normal(size=(2, RATE))
-    for name, wet in (("good", np.convolve(x, [0.5, 0.3, -0.2])[:RATE]), ("stray", other)):
+    x = 0.2 * random.normal(size=RATE)
+    for name, wet in (("good", np.convolve(x, [0.5, 0.3, -0.2])[:RATE]), ("lost", np.zeros(RATE))):
         write_audio(place / f"{name}_dry.wav", x, RATE)
         write_audio(place / f"{name}_wet.wav", wet, RATE)
     for name, executor in (("whole", "local"), ("killed", "processes")):
@@ -163,7 +163,7 @@ def test_every_recording_meets_every_combination(folder: Path) -> None:
     asked = fits(sweep(vary=vary, settings={"passes": 7}), folder)
     assert len(asked) == len({fit.key for fit in asked}) == 12
     assert {(fit.name, fit.model, fit.settings["seed"]) for fit in asked} == {
-        (name, model, seed) for name in ("good_wet", "stray_wet") for model in vary["model"] for seed in vary["seed"]
+        (name, model, seed) for name in ("good_wet", "lost_wet") for model in vary["model"] for seed in vary["seed"]
     }
     assert all(fit.settings["passes"] == 7 for fit in asked)
     together = fits(sweep(vary=vary, together=True), folder)
@@ -198,7 +198,17 @@ def test_a_fit_is_claimed_by_one_and_claimed_again_when_its_owner_dies(tmp_path:
             assert claim is not None
     with mine.claimed() as claim:
         assert claim is None
-    assert "died" in mine.rows(asked)[0]["reason"]
+    assert "died" in mine.rows(asked)[0]["reason"] and mine.is_over()
+
+
+def test_what_is_no_longer_asked_for_leaves_the_queue(tmp_path: Path, folder: Path) -> None:
+    study = Study(tmp_path)
+    one, other = (fits(sweep(vary={"seed": [seed]}, together=True), folder) for seed in (1, 2))
+    study.queue(one)
+    study.queue(other)
+    assert [row["state"] for row in study.rows([*one, *other])] == ["fail", "waiting"]
+    study.queue([*one, *other])
+    assert [row["state"] for row in study.rows([*one, *other])] == ["waiting", "waiting"]
 
 
 def made_up(esr: float, **varied: Any) -> dict[str, Any]:

@@ -51,9 +51,16 @@ class Study:
         self._id = self._storage.get_study_id_from_name(NAME)
 
     def queue(self, fits: Sequence[Fit]) -> None:
-        """Adds what is not there yet, and again what failed; what is finished stays. Begun fits may be begun again."""
+        """Adds what is not there yet, and again what failed; what is finished stays. Begun fits may be begun again.
+
+        What an earlier queue held beside these is taken out.
+        """
         from optuna.trial import TrialState
 
+        keys = {fit.key for fit in fits}
+        for trial in self._trials():
+            if not trial.state.is_finished() and trial.user_attrs["key"] not in keys:
+                self.failed(trial.number, "no longer asked for")
         there = {trial.user_attrs["key"]: trial for trial in self._trials()}
         for fit in fits:
             trial = there.get(fit.key)
@@ -61,6 +68,10 @@ class Study:
                 self._study.add_trial(_queued(fit))
             elif not trial.state.is_finished():
                 self._note(trial.number, "starts", 0)
+
+    def is_over(self) -> bool:
+        """Whether every fit is finished or has failed."""
+        return all(trial.state.is_finished() for trial in self._trials())
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[Claim | None]:

@@ -17,17 +17,18 @@ from ddspfx.sweep.study import Claim, Study
 
 EXPECTED = (ValueError, TypeError, OSError, MemoryError, FloatingPointError)
 """What a recording or a setting may be to blame for; anything else ends the worker."""
-WATCH_S = 1.0
+WAIT_S, WATCH_S = 1.0, 1.0
 
 
 def work(folder: Path, progress: Progress | None = None) -> None:
-    """Fits until no fit of the sweep in `folder` waits for somebody."""
+    """Fits until every fit of the sweep in `folder` is over: one whose worker dies is taken by another."""
     study, progress = Study(folder), progress or Lines()
-    while True:
+    while not study.is_over():
         with study.claimed() as claim:
-            if claim is None:
-                return
-            _done(study, claim, progress)
+            if claim is not None:
+                _done(study, claim, progress)
+        if claim is None:
+            time.sleep(WAIT_S)
 
 
 def _done(study: Study, claim: Claim, progress: Progress) -> None:
