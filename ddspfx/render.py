@@ -30,11 +30,11 @@ def lead(latency: float) -> tuple[int, float]:
     return whole, whole - latency
 
 
-def settle(y: Audio, latency: float) -> Audio:
+def settle(y: Any, latency: float) -> Any:
     """The output with its latency removed: a fraction is interpolated, then whole samples are dropped."""
     whole, fraction = lead(latency)
     if fraction:
-        y, _ = fixed_delay(y, fraction, fixed_delay_state(y.shape[0], fraction))
+        y, _ = fixed_delay(jnp.asarray(y), fraction, fixed_delay_state(y.shape[0], fraction))
     return y[:, whole:]
 
 
@@ -61,7 +61,7 @@ def render(
     channels, count = audio.shape
     latency = block.latency(sample_rate)
     whole, _ = lead(latency)
-    clock, state = Clock.zero(sample_rate, key).after(start), block.init_state(channels, sample_rate)
+    clock, state = _clock_at(start, sample_rate, key), block.init_state(channels, sample_rate)
     if isinstance(audio, jax.core.Tracer):
         padded = jnp.pad(audio, ((0, 0), (0, whole)))
         y = settle(block(padded, state, clock)[0], latency)
@@ -75,6 +75,13 @@ def render(
         piece[:, : given.shape[1]] = given
         y, state, clock = _step(block, jnp.asarray(piece), state, clock)
         pieces.append(np.asarray(y))
-    settled = settle(jnp.asarray(np.concatenate(pieces, axis=1)), latency)[:, :count]
-    done = np.asarray(settled) if isinstance(x, np.ndarray) else settled
+    settled = settle(np.concatenate(pieces, axis=1), latency)[:, :count]  # sliced on the host: no program a length
+    done = np.asarray(settled) if isinstance(x, np.ndarray) else jnp.asarray(settled)
     return done[0] if x.ndim == 1 else done
+
+
+def _clock_at(start: int, sample_rate: int, key: RandomKey | int | None) -> Clock:
+    """The clock at a sample, reckoned on the host."""
+    zero = Clock.zero(sample_rate, key)
+    second, sample = divmod(start, zero.sample_rate)
+    return Clock(jnp.int32(second), jnp.int32(sample), zero.key, zero.sample_rate)

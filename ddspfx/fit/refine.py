@@ -52,7 +52,9 @@ def refined(
 
 def _with_row(latents: Latents, path: str, row: int, knots: np.ndarray) -> Latents:
     node = latents[path]
-    return {**latents, path: eqx.tree_at(lambda t: t.knots, node, node.knots.at[row].set(jnp.asarray(knots)))}
+    moved = np.array(node.knots)
+    moved[row] = knots
+    return {**latents, path: eqx.tree_at(lambda t: t.knots, node, jnp.asarray(moved))}
 
 
 def _refined_row(

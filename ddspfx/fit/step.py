@@ -155,10 +155,22 @@ class Steps:
         """Silent states for every sequence (and every start)."""
         one = model.init_state(channels, self.material.sample_rate)
         lead = (self.rows,) if self.starts == 1 else (self.starts, self.rows)
-        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, lead + jnp.shape(leaf)), one)
+        # On the host, where no shape needs a program of its own.
+        return jax.tree.map(lambda leaf: jnp.asarray(np.broadcast_to(leaf, lead + jnp.shape(leaf))), one)
 
     def run(self, learner: Learner, model: AbstractBlock, sequences: Sequences, rate: float) -> tuple[Learner, Any]:
-        """One pass: every sequence from its start, segment by segment. The mean loss, not yet waited for."""
+        """One pass: every sequence from its start, segment by segment. The mean loss."""
+        learner, losses = self._ran(learner, model, sequences, rate, self.settings.chunks)
+        return learner, np.mean([np.asarray(loss) for loss in losses], axis=0)
+
+    def rehearse(self, learner: Learner, model: AbstractBlock, sequences: Sequences) -> None:
+        """Has everything compiled that `run` runs, by its first step, of which nothing is kept."""
+        jax.block_until_ready(self._ran(learner, model, sequences, 0.0, 1)[1])
+
+    def _ran(
+        self, learner: Learner, model: AbstractBlock, sequences: Sequences, rate: float, first: int
+    ) -> tuple[Learner, list[Any]]:
+        """The `first` segments of a pass: the learner after them, and the loss of each, not yet waited for."""
         segment, chunks = self.settings.segment, self.settings.chunks
         filled = jax.tree.map(lambda column: np.resize(column, self.rows), sequences)
         batch = self.devices.split(self.material.batch(filled, chunks * segment))
@@ -167,8 +179,8 @@ class Steps:
         learner, offsets, speed = self.devices.whole((learner, offsets, jnp.asarray(rate, float)))
         states = self.settle(learner, states, batch)
         losses = []
-        for offset in offsets:
+        for offset in offsets[:first]:
             learner, states, loss = self.step(learner, states, batch, offset, speed)
             losses.append(loss)
-        learner, losses = self.devices.here((learner, losses))
-        return learner, jnp.mean(jnp.stack(losses), axis=0)
+        found: tuple[Learner, list[Any]] = self.devices.here((learner, losses))
+        return found

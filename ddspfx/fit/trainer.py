@@ -1,7 +1,9 @@
 """The loop: passes through the training part, validations, refinements, and the checkpoint between them."""
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +74,12 @@ class Trainer:
 
     def run(self, resume: bool = False) -> Best:
         """All passes that are left; the best model and latents."""
-        if decided(resume and self.folder is not None and (self.folder / FILE).is_file()):
+        resumed = decided(resume and self.folder is not None and (self.folder / FILE).is_file())
+        if resumed:
             self._restore()
-        else:
-            self._begin()
+        with self._compiling():
+            if not resumed:
+                self._begin()
         began = time.monotonic() - self.notes["elapsed"]
         while self.notes["pass"] < self.settings.passes and not self._tired():
             self._pass()
@@ -85,6 +89,26 @@ class Trainer:
                 break
         self._last_look()
         return self.best
+
+    @contextlib.contextmanager
+    def _compiling(self) -> Iterator[None]:
+        """The step is compiled in a thread of its own meanwhile.
+
+        Not where several devices share the work: their programs must come in the same order everywhere.
+        """
+        if self.notes["pass"] >= self.settings.passes or self.steps.devices.mesh is not None:
+            yield
+            return
+        learner, kind = self.learner, jax.numpy.result_type(float)
+
+        def rehearse() -> None:
+            if jax.numpy.result_type(float) == kind:  # else x64 is on for the other thread alone, which then compiles
+                self.steps.rehearse(learner, learner.model, draw(self.training, self.settings, 0))
+
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(rehearse)
+            yield
+            done.result()
 
     def _begin(self) -> None:
         """The first look; a checkpoint that another fit left here must not be resumed from by a later call."""
