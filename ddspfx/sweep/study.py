@@ -63,11 +63,11 @@ class Study:
                 self.failed(trial.number, "no longer asked for")
         there = {trial.user_attrs["key"]: trial for trial in self._trials()}
         for fit in fits:
-            trial = there.get(fit.key)
-            if trial is None or trial.state == TrialState.FAIL:
+            known = there.get(fit.key)
+            if known is None or known.state == TrialState.FAIL:
                 self._study.add_trial(_queued(fit))
-            elif not trial.state.is_finished():
-                self._note(trial.number, "starts", 0)
+            elif not known.state.is_finished():
+                self._note(known.number, "starts", 0)
 
     def is_over(self) -> bool:
         """Whether every fit is finished or has failed."""
