@@ -17,6 +17,8 @@ from ddspfx.render import render
 
 ITERATIONS = 6
 """Of conjugate gradients: the Toeplitz start is already right up to the edges."""
+FRAME = 4_096
+"""Samples of a transform, at least; eight times the taps, at least."""
 RIDGE = 1e-6
 """Of the input's power: what keeps frequencies that the recording does not excite from growing."""
 
@@ -61,9 +63,13 @@ def wiener(
 
 
 class _Row(NamedTuple):
-    """One input's spectrum and its target, for convolution and correlation by FFT."""
+    """One input in overlapping frames, as spectra, and its target: convolution and correlation by overlap-save.
 
-    spectrum: np.ndarray
+    Frames of a few thousand samples stay in the processor's cache, where one transform of a whole recording does not.
+    """
+
+    input: np.ndarray
+    spectra: np.ndarray
     target: np.ndarray
     size: int
 
@@ -71,20 +77,37 @@ class _Row(NamedTuple):
     def of(cls, u: np.ndarray, y: np.ndarray, taps: int) -> "_Row":
         if u.shape[1] != y.shape[1] + taps - 1:
             raise ValueError(f"an input has {u.shape[1]} samples, but must have {taps - 1} more than its target")
-        size = 2 ** int(np.ceil(np.log2(u.shape[1] + taps)))
-        return cls(np.fft.rfft(np.asarray(u, np.float64), size), np.asarray(y, np.float64), size)
+        size = max(FRAME, 8 * 2 ** int(np.ceil(np.log2(taps))))
+        u, y = np.asarray(u, np.float64), np.asarray(y, np.float64)
+        return cls(u, _spectra(u, taps, size), y, size)
 
     def power(self, taps: int) -> np.ndarray:
-        return np.asarray(np.fft.irfft(np.sum(np.abs(self.spectrum) ** 2, axis=0), self.size)[:taps])
+        """The autocorrelation, silence before and after."""
+        led = _spectra(np.pad(self.input, ((0, 0), (taps - 1, 0))), taps, self.size)
+        return _correlated(led, self.input, taps, self.size)
 
     def forward(self, h: np.ndarray, taps: int) -> np.ndarray:
-        y = np.fft.irfft(self.spectrum * np.fft.rfft(h, self.size), self.size)
-        return np.asarray(y[:, taps - 1 : taps - 1 + self.target.shape[1]])
+        frames = np.fft.irfft(self.spectra * np.fft.rfft(h, self.size), self.size)[:, :, taps - 1 :]
+        return frames.reshape(frames.shape[0], -1)[:, : self.target.shape[1]]
 
     def back(self, y: np.ndarray, taps: int) -> np.ndarray:
-        padded = np.pad(y, ((0, 0), (taps - 1, 0)))
-        turned = np.sum(np.conj(self.spectrum) * np.fft.rfft(padded, self.size), axis=0)
-        return np.asarray(np.fft.irfft(turned, self.size)[:taps])
+        return _correlated(self.spectra, y, taps, self.size)
+
+
+def _spectra(u: np.ndarray, taps: int, size: int) -> np.ndarray:
+    """Of frames of `size` that overlap by taps - 1, the last one filled up, (channels, frames, bins)."""
+    hop = size - taps + 1
+    frames = -(-(u.shape[1] - taps + 1) // hop)
+    filled = np.pad(u, ((0, 0), (0, frames * hop + taps - 1 - u.shape[1])))
+    return np.fft.rfft(np.lib.stride_tricks.sliding_window_view(filled, size, axis=1)[:, ::hop])
+
+
+def _correlated(spectra: np.ndarray, y: np.ndarray, taps: int, size: int) -> np.ndarray:
+    """sum_n y[n] u[n + taps - 1 - k] for k < taps, over all channels."""
+    hop = size - taps + 1
+    filled = np.pad(y, ((0, 0), (0, spectra.shape[1] * hop - y.shape[1]))).reshape(len(y), -1, hop)
+    turned = np.fft.rfft(np.pad(filled, ((0, 0), (0, 0), (taps - 1, 0))))
+    return np.asarray(np.fft.irfft(np.einsum("cfb,cfb->b", spectra.conj(), turned), size)[:taps])
 
 
 def solved(
