@@ -11,7 +11,7 @@ from benchmarks.bench.case import Asked, Bench, Kernel, Peer, Place, Problem, Ro
 from benchmarks.bench.limit import Work
 from benchmarks.bench.sides import Arrays, Right, Side, float32, jax_side, to_numpy, torch_right, torch_side
 from benchmarks.kernels.signals import noise, weights_like
-from ddspfx.signal.rnn import CELLS, GATES, fold, recur
+from ddspfx.signal.rnn import CELLS, GATES, Weights, fold, recur
 
 BLOCK, BLOCKS = 128, 40
 
@@ -27,9 +27,9 @@ def ours(
     cell: str, x: jax.Array, start: tuple[jax.Array, ...], weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
 ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     """Every h, (samples, batch, hidden), and the last states; x is (samples, batch)."""
-    u = fold(cell, x[..., None] * weight_ih[:, 0] + bias_ih)
-    every, last = recur(cell, u, fold(cell, weight_hh.T), fold(cell, bias_hh), start)
-    return every[0], last
+    split = 2 * weight_hh.shape[1] if cell == "gru" else len(bias_ih)
+    bias = jnp.concatenate([bias_ih[:split] + bias_hh[:split], bias_ih[split:], bias_hh[split:]])
+    return recur(cell, x[..., None], fold(cell, Weights(weight_ih.T, weight_hh.T, bias)), start)
 
 
 def silence(cell: str, size: Size) -> tuple[jax.Array, ...]:

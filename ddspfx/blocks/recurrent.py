@@ -1,6 +1,5 @@
 """Recurrent networks: GRU and LSTM, one small network heard by every channel."""
 
-import abc
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -15,7 +14,7 @@ from ddspfx.blocks.conditioning import LEVEL, knobs, rate_ratio, read_controls, 
 from ddspfx.blocks.gain import amplitude
 from ddspfx.clock import Clock
 from ddspfx.control import Control, Switch
-from ddspfx.signal.rnn import CELLS, GATES, fold, past_taps, recur, recur_delayed
+from ddspfx.signal.rnn import CELLS, GATES, Weights, fold, past_taps, recur, recur_delayed
 from ddspfx.slot import AbstractSlot, SlotLike, param, read
 from ddspfx.types import Audio, RandomKey, Scalar, State
 
@@ -42,10 +41,6 @@ class AbstractRecurrent(AbstractBlock):
     level: eqx.AbstractVar[SlotLike]
     cell: ClassVar[str]
 
-    @abc.abstractmethod
-    def biases(self) -> tuple[Float[Array, " gates_hidden"], Float[Array, " gates_hidden"]]:
-        """What is added to the input's product, and to the recurrent one."""
-
     def init_state(self, channels: int, sample_rate: int) -> State:
         memory = self._taps(sample_rate).size
         return (jnp.zeros((memory, channels, self.output.size)),) * CELLS[self.cell]
@@ -54,19 +49,23 @@ class AbstractRecurrent(AbstractBlock):
         return past_taps(rate_ratio(sample_rate, self.sample_rate))
 
     def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
-        bias, inner = self.biases()
         gain = amplitude(read(self.level, x, clock))
-        controls = read_controls(self.controls, x.shape[1], clock).T @ self.input[1:] + bias
-        u = fold(self.cell, (gain * x).T[..., None] * self.input[0] + controls[:, None])
-        recurrent, inner = fold(self.cell, self.recurrent), fold(self.cell, inner)
+        given = self._features(gain * x, clock)
+        weights = fold(self.cell, Weights(self.input, self.recurrent, self.bias))
         taps = self._taps(clock.sample_rate)
         if taps.size == 1:
-            every, last = recur(self.cell, u, recurrent, inner, tuple(s[0] for s in state))
-            h, state = every[0], tuple(s[None] for s in last)
+            h, last = recur(self.cell, given, weights, tuple(s[0] for s in state))
+            state = tuple(s[None] for s in last)
         else:
-            h, state = recur_delayed(self.cell, taps, u, recurrent, inner, state)
+            h, state = recur_delayed(self.cell, taps, given, weights, state)
         y = (h @ self.output + self.offset).T / gain
         return (x + y if self.residual else y), state
+
+    def _features(self, x: Audio, clock: Clock) -> Float[Array, "samples channels inputs"]:
+        if not self.controls:
+            return x.T[..., None]
+        controls = read_controls(self.controls, x.shape[1], clock).T[:, None]
+        return jnp.concatenate([x.T[..., None], jnp.broadcast_to(controls, (*x.T.shape, controls.shape[2]))], -1)
 
 
 def _spread_memories(hidden: int) -> Float[Array, " hidden"]:
@@ -121,10 +120,6 @@ class GRU(AbstractRecurrent):
         self.bias = jnp.zeros(4 * hidden).at[hidden : 2 * hidden].set(_spread_memories(hidden))
         self.offset = jnp.zeros(())
 
-    def biases(self) -> tuple[Float[Array, " gates_hidden"], Float[Array, " gates_hidden"]]:
-        hidden = self.output.size
-        return self.bias[: 3 * hidden], jnp.pad(self.bias[3 * hidden :], (2 * hidden, 0))
-
     @classmethod
     def examples(cls) -> tuple["GRU", ...]:
         knobs = (Control("drive", 0, 10, 5), Switch("speed", ("slow", "fast")))
@@ -169,9 +164,6 @@ class LSTM(AbstractRecurrent):
         forget = _spread_memories(hidden)
         self.bias = jnp.concatenate([-forget, forget, jnp.zeros(2 * hidden)])
         self.offset = jnp.zeros(())
-
-    def biases(self) -> tuple[Float[Array, " gates_hidden"], Float[Array, " gates_hidden"]]:
-        return self.bias, jnp.zeros_like(self.bias)
 
     @classmethod
     def examples(cls) -> tuple["LSTM", ...]:

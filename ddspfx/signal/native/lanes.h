@@ -16,7 +16,7 @@ using vec = typename Lanes<T, W>::type;
 
 template <class T, int W>
 inline vec<T, W> splat(T value) {
-  return vec<T, W>{} + value;
+  return value - vec<T, W>{};  // Not a sum: 0 + value is no value that a compiler may leave out, for value may be -0.
 }
 
 template <class T, int W>
