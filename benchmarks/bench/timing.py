@@ -12,6 +12,9 @@ MOST_ROUNDS = 31
 SHORTEST = 2e-3
 """Seconds a measurement takes at least: shorter work is repeated within it."""
 
+SLOW = 1.0
+"""Seconds from which on one run warms up enough to say how many will do."""
+
 Work = Callable[[], object]
 
 
@@ -38,9 +41,10 @@ def seconds(work: Work, repeats: int = 1) -> float:
 
 def interleaved(works: Mapping[str, Work], budget: float = 6.0) -> dict[str, list[float]]:
     """Seconds of each work in each round, after one to warm up: at least seven rounds, more within the budget."""
-    first = {name: seconds(work) for name, work in works.items()}
-    repeats = {name: max(1, int(SHORTEST / max(seconds(work), 1e-9))) for name, work in works.items()}
-    a_round = sum(max(SHORTEST, first[name] if repeats[name] == 1 else 0.0) for name in works)
+    once = {name: seconds(work) for name, work in works.items()}
+    once = {name: spent if spent > SLOW else seconds(works[name]) for name, spent in once.items()}
+    repeats = {name: max(1, int(SHORTEST / max(spent, 1e-9))) for name, spent in once.items()}
+    a_round = sum(max(SHORTEST, spent) for spent in once.values())
     rounds = int(np.clip(budget / a_round, ROUNDS, MOST_ROUNDS))
     times: dict[str, list[float]] = {name: [] for name in works}
     gc.collect()

@@ -16,8 +16,12 @@ from benchmarks.kernels.loops import smoothed
 from benchmarks.kernels.signals import RATE, noise, weights_like
 from ddspfx.signal.envelope import decibels, over, smooth
 
+BEND = 1e-3
+"""A level in dB so near the threshold lies on either side of it by rounding: the curve bends there."""
 NEVER = (-200.0, 0.5)
 """An expander's threshold and ratio that leave everything alone."""
+CLOSE = 1e-5
+"""A target nearer than this to the gain before it rises or falls by rounding: its slope jumps there."""
 
 
 def level(size: Size) -> np.ndarray:
@@ -62,12 +66,25 @@ def slopes(function: Callable[..., Any], arrays: Arrays, weights: np.ndarray) ->
     return torch_right(function, arrays, weights).slopes if find_spec("torchcomp") else {}
 
 
+def judged(value: np.ndarray, target: np.ndarray, found: Arrays) -> Right:
+    """The reference, the slope by x unknown where rounding decides between attack and release."""
+    before = np.concatenate([np.ones((len(value), 1)), value[:, :-1]], axis=1)
+    near = np.abs(target - before) < CLOSE
+    return Right(
+        value, {name: np.where(near, np.nan, slope) if name == "x" else slope for name, slope in found.items()}
+    )
+
+
 def right(arrays: Arrays, weights: np.ndarray) -> Right:
     """The output by a loop in NumPy; the slopes by torchcomp in float64, where it is there."""
     x, threshold, ratio, attack, release = (value.astype(float) for value in arrays.values())
     reduction = (1 - 1 / ratio[:, None]) * np.maximum(20 * np.log10(x) - threshold[:, None], 0)
-    value = smoothed(10 ** (-reduction / 20), attack, release, 1.0)
-    return Right(value, slopes(chain, arrays, weights))
+    target = 10 ** (-reduction / 20)
+    found = dict(slopes(chain, arrays, weights))
+    if "x" in found:
+        at_the_bend = np.abs(20 * np.log10(x) - threshold[:, None]) < BEND
+        found["x"] = np.where(at_the_bend, np.nan, found["x"])
+    return judged(smoothed(target, attack, release, 1.0), target, found)
 
 
 class Compressor(Kernel):
@@ -108,7 +125,7 @@ class Smoothing(Kernel):
 
         def reference() -> Right:
             value = smoothed(x.astype(float), *(rate.astype(float) for rate in rates.values()), 1.0)
-            return Right(value, slopes(core, arrays, weights))
+            return judged(value, x, slopes(core, arrays, weights))
 
         return Problem(
             jax_side(ours, arrays, weights, place.jax),

@@ -22,7 +22,8 @@ def field(size: Size) -> np.ndarray:
     """Some partials that swing through the whole loop, in A/m; slow enough for one step a sample."""
     time = np.arange(size.samples) / RATE + 0.013 * np.arange(size.batch)[:, None]
     waves = np.sin(2 * np.pi * 110 * time) + 0.5 * np.sin(2 * np.pi * 523 * time + 1) + 0.2 * np.sin(7_000 * time)
-    return (6e4 * waves * (0.3 + 0.7 * np.sin(2 * np.pi * 1.5 * time) ** 2)).astype(np.float32)
+    rise = np.minimum(np.arange(size.samples) / (0.02 * RATE), 1)
+    return (6e4 * waves * (0.3 + 0.7 * np.sin(2 * np.pi * 1.5 * time) ** 2) * rise).astype(np.float32)
 
 
 def ours(field: jax.Array, **material: jax.Array) -> jax.Array:

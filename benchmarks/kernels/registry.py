@@ -6,8 +6,8 @@ from benchmarks.kernels import compressor, convolution, delays, filters, hystere
 CASES: tuple[Case, ...] = (
     filters.Six(),
     filters.One(),
-    filters.Varying(),
     filters.Moving(),
+    filters.Varying(),
     filters.Still(),
     delays.Linear(),
     delays.Lagrange(),
