@@ -86,6 +86,8 @@ class Kernel(Case):
     asked: ClassVar[Asked]
     sizes: ClassVar[tuple[Size, ...]]
     widths: ClassVar[tuple[int, ...]] = ()
+    grows: ClassVar[bool] = True
+    """Whether the whole run measures it at other sizes too."""
     note: ClassVar[str] = ""
 
     @abc.abstractmethod

@@ -1,5 +1,130 @@
-"""The whole run."""
+"""The whole run: every kernel as a function of length, batch and width, each point in its own process.
 
-from benchmarks.bench.quick import run_quick
+A point that is done lies in a file of its own, so a run that was stopped goes on where it was.
+"""
 
-run_full = run_quick
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.bench.case import Bench, Case, Kernel, Row, Size
+from benchmarks.bench.files import read_rows, write, write_rows
+from benchmarks.bench.growth import page, slopes
+
+RATE = 44_100
+LENGTHS = (1, 10, 60, 600)
+"""Seconds, of one signal."""
+BATCHES = (1, 4, 16, 64)
+"""Signals, of one second."""
+BLOCKS = (32, 64, 128, 512)
+"""Samples of a streaming call."""
+LONGEST = 5.0
+"""Seconds of one run from which on a point is left out: it would take a minute or more."""
+LARGEST = 4e9
+"""Bytes at the peak from which on a point is left out."""
+TIMEOUT = 900
+
+
+class Point(NamedTuple):
+    """One size of one kernel, and the axis on which it lies."""
+
+    case: Kernel
+    axis: str
+    size: Size
+
+    @property
+    def file(self) -> str:
+        return f"{self.case.name}-{self.axis}-{'-'.join(map(str, self.size))}.json".replace(" ", "_").replace("/", "_")
+
+
+def points(case: Kernel) -> Iterator[Point]:
+    """Every size of a kernel, the small ones of each axis first."""
+    width = case.sizes[-1].width
+    for seconds in LENGTHS:
+        yield Point(case, "length", Size(seconds * RATE, 1, width))
+    for batch in BATCHES:
+        yield Point(case, "batch", Size(RATE, batch, width))
+    for other in case.widths:
+        yield Point(case, "width", Size(RATE, 1, other))
+    for block in BLOCKS:
+        yield Point(case, "block", Size(block, 1, width))
+
+
+def run_full(cases: Sequence[Case], bench: Bench, about: Row, out: Path | None, costs: dict[str, float]) -> list[Row]:
+    """The rows of all points, and the slopes of each axis. Stopped by Ctrl-C it keeps what it has."""
+    folder = out or Path("benchmarks/results")
+    parts, rows = folder / "full.parts", []
+    wanted = [point for case in cases if isinstance(case, Kernel) and case.grows for point in points(case)]
+    start, worked = time.monotonic(), 0
+    for number, point in enumerate(wanted):
+        file = parts / point.file
+        if not file.is_file():
+            worked += 1
+            write_rows(file, [{**_row(point, rows, bench), "about": about}])
+        rows += read_rows(file)
+        pace = (time.monotonic() - start) / max(worked, 1)
+        left = pace * (len(wanted) - number - 1)
+        print(f"[{number + 1}/{len(wanted)}] {said(rows[-1])}; at most {left / 60:.0f} min left", flush=True)
+        write_rows(folder / "full.json", [*rows, *slopes(rows)])
+        write(folder / "full.md", page(rows, about))
+    return [*rows, *slopes(rows)]
+
+
+def _row(point: Point, done: Sequence[Row], bench: Bench) -> Row:
+    """A point measured, or why it was not."""
+    row: Row = {"kernel": point.case.name, "axis": point.axis, **point.size._asdict(), "correct": True}
+    reason = too_much(row, done)
+    if reason:
+        return {**row, "skipped": reason}
+    words = [point.case.name, *map(str, point.size), str(bench.budget)]
+    command = [sys.executable, "-m", "benchmarks.bench.point", *words]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        return {**row, "skipped": f"took more than {TIMEOUT} s"}
+    if ended.returncode:
+        lines = ended.stderr.strip().splitlines() or ["nothing said"]
+        return {**row, "skipped": f"ended with {ended.returncode}: {lines[-1][:200]}"}
+    return {**row, **json.loads(ended.stdout.strip().splitlines()[-1])}
+
+
+def too_much(row: Row, done: Sequence[Row]) -> str | None:
+    """Whether a run would take too long or too much memory, going by the largest smaller one, growing in proportion."""
+    count = row["samples"] * row["batch"]
+    smaller = [
+        other
+        for other in done
+        if other["kernel"] == row["kernel"]
+        and other["width"] == row["width"]
+        and "backward_seconds" in other
+        and other["samples"] * other["batch"] < count
+    ]
+    if not smaller:
+        return None
+    last = max(smaller, key=lambda other: other["samples"] * other["batch"])
+    factor = count / (last["samples"] * last["batch"])
+    slowest = max((spent for _, spent in _medians(last)), default=0.0) * factor
+    largest = max((value for way in ("forward", "backward") for value in last[f"{way}_peak_bytes"].values()), default=0)
+    if slowest > LONGEST:
+        return f"would take {slowest:.0f} s a run"
+    return f"would take {largest * factor / 1e9:.0f} GB" if largest * factor > LARGEST else None
+
+
+def _medians(row: Row) -> list[tuple[str, float]]:
+    return [
+        (name, value["median"])
+        for way in ("forward", "backward")
+        for name, value in row.get(f"{way}_seconds", {}).items()
+    ]
+
+
+def said(row: dict[str, Any]) -> str:
+    """A point in one line."""
+    place = f"{row['kernel']}, {row['samples']} samples × {row['batch']}, width {row['width']}"
+    if "skipped" in row:
+        return f"{place}: {row['skipped']}"
+    return f"{place}: " + ", ".join(f"{name} {1e3 * value:.3g} ms" for name, value in _medians(row))

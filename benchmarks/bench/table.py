@@ -15,13 +15,14 @@ def markdown(rows: Sequence[Row], title: str) -> str:
     about = rows[0]["about"] if rows else {}
     gpu = any("gpu_forward" in row for row in rows)
     heads = [*HEADS, *(("GPU forward", "GPU forward + backward") if gpu else ())]
-    lines = [f"# {title}", "", *_head(about), ""]
+    lines = [f"# {title}", "", *head(about), ""]
     lines += ["| " + " | ".join(heads) + " |", "| --- | --- |" + " ---: |" * (len(heads) - 2)]
     lines += ["| " + " | ".join([*_cells(row), *(_gpu(row) if gpu else ())]) + " |" for row in rows]
     return "\n".join([*lines, "", *_reading(), *_faults(rows)]) + "\n"
 
 
-def _head(about: Row) -> list[str]:
+def head(about: Row) -> list[str]:
+    """What was measured where, with what."""
     if not about:
         return ["Nothing was measured."]
     versions = ", ".join(f"{name} {value}" for name, value in about["versions"].items() if value)

@@ -211,6 +211,7 @@ class Still(Kernel):
 
     name = "time-varying section, held still"
     asked = Asked(1e-6, slope=1e-5)
+    grows = False
     sizes = (Size(10 * RATE, 8),)
     note = "the time-varying kernel with constant coefficients, against SciPy's float64 constant filter"
 

@@ -102,6 +102,7 @@ class Streamed(Kernel):
 
     cell: ClassVar[str]
     asked = Asked(1e-6, 2.0)
+    grows = False
     sizes = tuple(Size(BLOCK, 1, hidden) for hidden in (16, 32, 64))
 
     def label(self, size: Size) -> str:

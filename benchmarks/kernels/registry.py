@@ -27,8 +27,14 @@ CASES: tuple[Case, ...] = (
 
 
 def chosen(only: tuple[str, ...]) -> tuple[Case, ...]:
-    """The cases whose names contain one of the words, or all. Raises ValueError for a word that is in none."""
-    for word in only:
-        if not any(word.lower() in case.name.lower() for case in CASES):
-            raise ValueError(f"--only is {word}, but must be in one of: {', '.join(case.name for case in CASES)}")
-    return tuple(case for case in CASES if not only or any(word.lower() in case.name.lower() for word in only))
+    """The cases of these names, or with these words in their names, or all. Raises ValueError for a word in none."""
+    names = {name for word in only for name in _meant(word)}
+    return tuple(case for case in CASES if not only or case.name in names)
+
+
+def _meant(word: str) -> list[str]:
+    names = [case.name for case in CASES]
+    found = [name for name in names if name == word] or [name for name in names if word.lower() in name.lower()]
+    if not found:
+        raise ValueError(f"--only is {word}, but must be in one of: {', '.join(names)}")
+    return found
