@@ -31,8 +31,8 @@ format: $(VENV)/.dev
 notebooks: $(VENV)/.notebooks  ## every notebook, from top to bottom
 	$(BIN)/python -m pytest --nbmake -p no:cacheprovider notebooks $(ARGS)
 
-bench: $(VENV)/.bench  ## the quick benchmarks
-	$(BIN)/python -m benchmarks.aliasing
+bench: $(VENV)/.bench  ## every kernel beside its peers, under ten minutes: benchmarks/results/quick.md
+	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 clean:
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache

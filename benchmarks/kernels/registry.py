@@ -36,5 +36,5 @@ def _meant(word: str) -> list[str]:
     names = [case.name for case in CASES]
     found = [name for name in names if name == word] or [name for name in names if word.lower() in name.lower()]
     if not found:
-        raise ValueError(f"--only is {word}, but must be in one of: {', '.join(names)}")
+        raise ValueError(f"--only is {word}, but must be in one of: {'; '.join(names)}")
     return found

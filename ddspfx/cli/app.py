@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ddspfx.cli.bench import EPILOG, bench
 from ddspfx.cli.cache import begin
 from ddspfx.cli.emit import emit
 from ddspfx.cli.unbroken import load
@@ -232,3 +233,6 @@ def demo(
 ) -> None:
     """Model a tape machine from the embedded recording."""
     emit(_work().demo(out, minutes), json)
+
+
+app.command(epilog=EPILOG)(bench)
