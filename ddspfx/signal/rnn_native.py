@@ -62,7 +62,7 @@ def _shapes(target: str, given: Sequence[Array]) -> list[tuple[int, ...]]:
     if kind == "back":
         weights = [(takes, *enter.shape[1:]), (takes, *recurrent.shape[1:]), (takes, 4 * hidden)]
         return [x.shape, *weights, *states]
-    kept = [(takes, samples, channels, KEPT[cell], hidden)] if kind == "kept" else []
+    kept = [(takes, samples + 1, channels, KEPT[cell], hidden)] if kind == "kept" else []
     return [(takes, samples, channels, hidden), *states, *kept]
 
 

@@ -77,7 +77,7 @@ template <class T, int TAPS>
 void read(const Frame& frame) {
   constexpr int W = WIDE<T>;
   const Course<T> course(frame, 2);
-  const int64_t lines = frame.in_size(0, 0), memory = frame.in_size(0, 1), samples = frame.in_size(1, 1);
+  const int64_t lines = frame.in_lines(0), memory = frame.in_length(0), samples = frame.in_length(1);
   const int64_t count = course.count, ways = course.ways(), shared = lines / ways;
   const bool both = frame.in_size(4, 0) > 1;
   Places<T> places;
@@ -102,7 +102,7 @@ template <class T, int TAPS>
 void lay(const Frame& frame) {
   constexpr int W = WIDE<T>;
   const Course<T> course(frame, 1);
-  const int64_t lines = frame.out_size(0, 0), memory = frame.out_size(0, 1), samples = frame.out_size(1, 1);
+  const int64_t lines = frame.out_lines(0), memory = frame.out_length(0), samples = frame.out_length(1);
   const int64_t count = course.count, ways = course.ways(), shared = lines / ways;
   Places<T> places;
   Wide<T> taps[TAPS];

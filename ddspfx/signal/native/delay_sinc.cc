@@ -120,8 +120,8 @@ inline void lay_tile(const Line<T>& to, const Tile<T>& tile, const T* bar, int l
 template <class T>
 void sinc_read(const Frame& frame) {
   const Course<T> course(frame, 2);
-  const int64_t memory = frame.in_size(0, 1), samples = frame.in_size(1, 1), count = course.count;
-  const int64_t shared = frame.in_size(0, 0) / course.ways(), orders = frame.in_size(4, 0);
+  const int64_t memory = frame.in_length(0), samples = frame.in_length(1), count = course.count;
+  const int64_t shared = frame.in_lines(0) / course.ways(), orders = frame.in_size(4, 0);
   Tile<T> tile;
   for (int64_t o = 0; o < orders; ++o) {
     const Mirror<T> mirror(course.taps + o * TAPS * POWERS, frame.attribute(0) + o);
@@ -142,8 +142,8 @@ void sinc_read(const Frame& frame) {
 template <class T>
 void sinc_lay(const Frame& frame) {
   const Course<T> course(frame, 1);
-  const int64_t memory = frame.out_size(0, 1), samples = frame.out_size(1, 1), count = course.count;
-  const int64_t shared = frame.out_size(0, 0) / course.ways();
+  const int64_t memory = frame.out_length(0), samples = frame.out_length(1), count = course.count;
+  const int64_t shared = frame.out_lines(0) / course.ways();
   const Mirror<T> mirror(course.taps, frame.attribute(0));
   Tile<T> tile;
   for (int64_t w = 0; w < course.ways(); ++w) {

@@ -23,6 +23,11 @@ class Frame {
   T* out(int place) const { return static_cast<T*>(buffer(call_->rets.rets[place]).data); }
   int64_t in_size(int place, int axis) const { return buffer(call_->args.args[place]).dims[axis]; }
   int64_t out_size(int place, int axis) const { return buffer(call_->rets.rets[place]).dims[axis]; }
+  // An array as rows of its last axis.
+  int64_t in_length(int place) const { return length(buffer(call_->args.args[place])); }
+  int64_t out_length(int place) const { return length(buffer(call_->rets.rets[place])); }
+  int64_t in_lines(int place) const { return lines(buffer(call_->args.args[place])); }
+  int64_t out_lines(int place) const { return lines(buffer(call_->rets.rets[place])); }
   XLA_FFI_DataType type() const { return buffer(call_->rets.rets[0]).dtype; }
 
   // Attributes come sorted by name; all are 64-bit whole numbers.
@@ -31,6 +36,12 @@ class Frame {
   }
 
  private:
+  static int64_t length(const XLA_FFI_Buffer& array) { return array.dims[array.rank - 1]; }
+  static int64_t lines(const XLA_FFI_Buffer& array) {
+    int64_t product = 1;
+    for (int64_t axis = 0; axis + 1 < array.rank; ++axis) product *= array.dims[axis];
+    return product;
+  }
   static const XLA_FFI_Buffer& buffer(const void* given) { return *static_cast<const XLA_FFI_Buffer*>(given); }
   const XLA_FFI_CallFrame* call_;
 };

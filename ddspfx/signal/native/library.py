@@ -29,6 +29,7 @@ def loaded() -> ctypes.CDLL | None:
         with contextlib.suppress(OSError):
             found = ctypes.CDLL(str(path))
             if found.ddspfx_runs_here():
+                found.ddspfx_keep_memory()
                 return found
     return None
 

@@ -102,8 +102,8 @@ struct Course {
 
   Course(const Frame& frame, int place)
       : index(frame.in<int32_t>(place)), lag(frame.in<T>(place + 1)), taps(frame.in<T>(place + 2)),
-        indices(frame.in_size(place, 0)), steps(frame.in_size(place, 1)), lags(frame.in_size(place + 1, 0)),
-        count(frame.in_size(place + 1, 1)), width(frame.in_size(place + 2, 1)), powers(frame.in_size(place + 2, 2)) {}
+        indices(frame.in_lines(place)), steps(frame.in_length(place)), lags(frame.in_lines(place + 1)),
+        count(frame.in_length(place + 1)), width(frame.in_size(place + 2, 1)), powers(frame.in_size(place + 2, 2)) {}
 
   // Neighbouring lines may share their way: there are this many ways.
   int64_t ways() const { return std::max(indices, lags); }

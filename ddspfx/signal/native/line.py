@@ -5,6 +5,7 @@ its transpose, each with an order of derivation, are closed under differentiatio
 vmap (the batch joins the lines) and jit work as usual.
 """
 
+import math
 from functools import lru_cache, partial
 from typing import Any
 
@@ -47,7 +48,7 @@ def polynomials(kernel: Frozen, order: int, both: bool) -> Float[np.ndarray, "or
 
 
 def _reading(past: Any, fresh: Any, index: Any, lag: Any, *, kernel: Frozen, order: int, both: bool) -> Any:
-    shape = jax.ShapeDtypeStruct((past.shape[0], lag.shape[1]), past.dtype)
+    shape = jax.ShapeDtypeStruct((*past.shape[:-1], lag.shape[-1]), past.dtype)
     taps = jnp.asarray(polynomials(kernel, order, both), past.dtype)
     parity = {"order": np.int64(order)} if taps.shape[1] > 8 else {}
     target = register("sinc_read" if taps.shape[1] > 8 else "line_read")
@@ -55,18 +56,20 @@ def _reading(past: Any, fresh: Any, index: Any, lag: Any, *, kernel: Frozen, ord
 
 
 def _laying(bar: Any, index: Any, lag: Any, *, kernel: Frozen, order: int, sizes: tuple[int, int]) -> Any:
-    shapes = [jax.ShapeDtypeStruct((bar.shape[0], size), bar.dtype) for size in sizes]
+    shapes = [jax.ShapeDtypeStruct((*bar.shape[:-1], size), bar.dtype) for size in sizes]
     taps = jnp.asarray(polynomials(kernel, order, False), bar.dtype)
     parity = {"order": np.int64(order)} if taps.shape[1] > 8 else {}
     target = register("sinc_lay" if taps.shape[1] > 8 else "line_lay")
     return jax.ffi.ffi_call(target, shapes)(bar, index, lag, taps, **parity)
 
 
-def _every(lag_moved: Any, lines: int) -> Any:
+def _every(rows: Any, lines: tuple[int, ...]) -> Any:
     """A row for each line, as a product with ones: XLA sums its slope over lines much slower than it multiplies."""
-    if lag_moved.shape[0] == lines:
-        return lag_moved
-    return jnp.matmul(jnp.ones((lines, 1), lag_moved.dtype), lag_moved, precision="highest")
+    count = rows.shape[-1]
+    shared = math.prod(lines) * count // rows.size
+    if shared > 1:
+        rows = jnp.matmul(jnp.ones((shared, 1), rows.dtype), rows.reshape(-1, 1, count), precision="highest")
+    return rows.reshape(*lines, count)
 
 
 def _read_moved(given: Any, moved: Any, *, kernel: Frozen, order: int, both: bool) -> Any:
@@ -81,7 +84,7 @@ def _read_moved(given: Any, moved: Any, *, kernel: Frozen, order: int, both: boo
         lines = [ad.instantiate_zeros(m) for m in moved[:2]]
         tangents.append(bind(*lines, index, lag, order=order, both=both))
     if by_lag:
-        steps = _every(moved[3], past.shape[0])
+        steps = _every(moved[3], past.shape[:-1])
         tangents.append([slope * steps for slope in slopes])
     return values, [sum(t[1:], t[0]) for t in zip(*tangents, strict=True)]
 
@@ -93,14 +96,14 @@ def _lay_moved(given: Any, moved: Any, *, kernel: Frozen, order: int, sizes: tup
     if not isinstance(moved[0], ad.Zero):
         tangents.append(bind(moved[0], index, lag, order=order))
     if not isinstance(moved[2], ad.Zero):
-        tangents.append(bind(bar * _every(moved[2], bar.shape[0]), index, lag, order=order + 1))
+        tangents.append(bind(bar * _every(moved[2], bar.shape[:-1]), index, lag, order=order + 1))
     return bind(*given, order=order), [sum(t[1:], t[0]) for t in zip(*tangents, strict=True)]
 
 
 def _read_back(
     bars: Any, past: Any, fresh: Any, index: Any, lag: Any, *, kernel: Frozen, order: int, both: bool
 ) -> Any:
-    sizes = tuple((line.aval if ad.is_undefined_primal(line) else line).shape[1] for line in (past, fresh))
+    sizes = tuple((line.aval if ad.is_undefined_primal(line) else line).shape[-1] for line in (past, fresh))
     laid = [
         _lay.bind(bar, index, lag, kernel=kernel, order=order + more, sizes=sizes)
         for more, bar in enumerate(bars)
@@ -119,17 +122,17 @@ def _lay_back(bars: Any, bar: Any, index: Any, lag: Any, *, kernel: Frozen, orde
 
 
 def _batched(bind: Any, lined: int, given: Any, axes: Any, **sizes: Any) -> Any:
-    """More lines at once: the batch joins the axis of lines, of which neighbours may share a way."""
+    """More lines at once: the batch becomes their first axis. Neighbouring lines may share a way, or all of them."""
     size = next(a.shape[axis] for a, axis in zip(given, axes, strict=True) if axis is not None)
     joined = []
     for place, (array, axis) in enumerate(zip(given, axes, strict=True)):
         if axis is not None:
             array = jnp.moveaxis(array, axis, 0)
-        elif place < lined or array.shape[0] > 1:
+        elif place < lined or array.size > array.shape[-1]:
             array = jnp.broadcast_to(array, (size, *array.shape))
-        joined.append(array.reshape(-1, array.shape[-1]))
+        joined.append(array)
     done = bind(*joined, **sizes)
-    return [d.reshape(size, -1, d.shape[-1]) for d in done], [0] * len(done)
+    return done, [0] * len(done)
 
 
 def _primitive(name: str, run: Any, shapes: Any, lined: int, moved: Any, back: Any) -> Any:
@@ -147,7 +150,7 @@ def _primitive(name: str, run: Any, shapes: Any, lined: int, moved: Any, back: A
 _read = _primitive(
     "read_line",
     _reading,
-    lambda past, fresh, index, lag, *, both, **_: [past.update(shape=(past.shape[0], lag.shape[1]))] * (1 + both),
+    lambda past, fresh, index, lag, *, both, **_: [past.update(shape=(*past.shape[:-1], lag.shape[-1]))] * (1 + both),
     2,
     _read_moved,
     _read_back,
@@ -155,7 +158,7 @@ _read = _primitive(
 _lay = _primitive(
     "lay_line",
     _laying,
-    lambda bar, index, lag, *, sizes, **_: [bar.update(shape=(bar.shape[0], size)) for size in sizes],
+    lambda bar, index, lag, *, sizes, **_: [bar.update(shape=(*bar.shape[:-1], size)) for size in sizes],
     1,
     _lay_moved,
     _lay_back,

@@ -17,7 +17,7 @@ class Forward {
       : sizes_(frame, 0, 2), x_(frame.in<T>(0)), input_(frame.in<T>(1)), recurrent_(frame.in<T>(2)),
         bias_(frame.in<T>(3)), h_(frame.out<T>(0)), kept_(keep ? frame.out<T>(1 + S) : nullptr),
         rows_(sizes_.rows()), packed_(sizes_.padded * D * sizes_.padded),
-        entry_((sizes_.inputs * E + 4) * sizes_.padded), room_((S + 1) * rows_ * sizes_.padded), place_(rows_) {
+        entry_((sizes_.inputs * E + 4) * sizes_.padded), room_((S + 1) * rows_ * sizes_.padded), place_(rows_), late_(rows_) {
     for (int s = 0; s <= S; ++s) state_[s] = room_.data() + s * rows_ * sizes_.padded;
     for (int s = 0; s < S; ++s) start_[s] = frame.in<T>(4 + s), end_[s] = frame.out<T>(1 + s);
   }
@@ -40,7 +40,10 @@ class Forward {
     pack<T, 4>(bias_ + group * 4 * hidden, 1, 1, sizes_, entry_.data());
     pack<T, E>(input_ + group * sizes_.inputs * E * hidden, sizes_.inputs, sizes_.inputs, sizes_,
                entry_.data() + 4 * sizes_.padded);
-    for (int64_t row = 0; row < rows_; ++row) place_[row] = sizes_.place(group * rows_ + row, 0);
+    for (int64_t row = 0; row < rows_; ++row) {
+      place_[row] = sizes_.place(group * rows_ + row, 0);
+      late_[row] = sizes_.late(group * rows_ + row);
+    }
     for (int s = 0; s < S; ++s)
       for (int64_t row = 0; row < rows_; ++row)
         std::copy_n(start_[s] + (group * rows_ + row) * hidden, hidden, state(s, row));
@@ -85,7 +88,7 @@ class Forward {
     store_part<T, W>(h_ + place * sizes_.hidden + j * W, states[0], left);
     if (!kept_) return;
     for (int n = 0; n < Cell::KEPT; ++n)
-      store_part<T, W>(kept_ + (place * Cell::KEPT + n) * sizes_.hidden + j * W, kept[n], left);
+      store_part<T, W>(kept_ + ((place + late_[row]) * Cell::KEPT + n) * sizes_.hidden + j * W, kept[n], left);
   }
 
   const Sizes<T> sizes_;
@@ -93,7 +96,7 @@ class Forward {
   T *h_, *kept_, *end_[S], *state_[S + 1];
   const int64_t rows_;
   Room<T> packed_, entry_, room_;
-  std::vector<int64_t> place_;
+  std::vector<int64_t> place_, late_;
 };
 
 // x (takes, samples, channels, inputs), input (groups, inputs, entered hidden), recurrent (groups, hidden, driven hidden),

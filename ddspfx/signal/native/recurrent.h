@@ -41,6 +41,10 @@ struct Sizes {
   int64_t place(int64_t row, int64_t t) const {
     return (row / channels * samples + t) * channels + row % channels;
   }
+
+  // What is kept for the slopes has a sample more in each take: takes of 2048 samples, say, would all fall into the
+  // same places of the cache. How far that moves a row.
+  int64_t late(int64_t row) const { return row / channels * channels; }
 };
 
 template <class T, int W>

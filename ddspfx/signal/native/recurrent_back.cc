@@ -7,6 +7,9 @@ using namespace ddspfx;
 namespace {
 
 constexpr int64_t CHUNK = 32;  // samples
+#ifndef AHEAD
+#define AHEAD 3
+#endif
 
 template <class T, class Cell>
 class Backward {
@@ -23,7 +26,7 @@ class Backward {
         start_(frame.in<T>(6)), channels_(sizes_.channels), padded_(sizes_.padded),
         together_(std::max<int64_t>(1, std::min(sizes_.takes / sizes_.groups, 8 / channels_))),
         rows_(together_ * channels_), turned_(padded_ * D * padded_), entry_(sizes_.inputs * E * padded_),
-        slopes_(S * rows_ * padded_), sums_(rows_ * CHUNK * 4 * padded_), before_(rows_ * CHUNK * padded_),
+        slopes_(S * rows_ * padded_), sums_(rows_ * apart(4)), before_(rows_ * apart(1)),
         recurrent_sum_(together_ * padded_ * D * padded_), entry_sum_(together_ * (sizes_.inputs * E + 4) * padded_),
         place_(rows_) {
     for (int s = 0; s < S; ++s) last_[s] = frame.in<T>(7 + s), first_[s] = frame.out<T>(4 + s);
@@ -39,10 +42,12 @@ class Backward {
   }
 
  private:
+  // From row to row of a chunk; were it a power of two, all rows would fall into the same places of the cache.
+  int64_t apart(int64_t n) const { return CHUNK * n * padded_ + 64 / sizeof(T); }
   T* slope(int s, int64_t row) { return slopes_.data() + (s * rows_ + row) * padded_; }
   // The slopes of the gates' sums lie with the driven ones first.
-  T* sums(int64_t row, int64_t k) { return sums_.data() + (row * CHUNK + k) * 4 * padded_; }
-  T* before(int64_t row, int64_t k) { return before_.data() + (row * CHUNK + k) * padded_; }
+  T* sums(int64_t row, int64_t k) { return sums_.data() + row * apart(4) + k * 4 * padded_; }
+  T* before(int64_t row, int64_t k) { return before_.data() + row * apart(1) + k * padded_; }
   static constexpr int lane(int gate) {
     for (int d = 0; d < D; ++d)
       if (Cell::driven[d] == gate) return d;
@@ -89,7 +94,7 @@ class Backward {
       const T* weights = turned_.data() + j * D * padded_ * W;
       in_tiles<MOST>(rows, [&](auto M, int64_t row) {
         vec<T, W> sum[M][1];
-        product<T, W, M, 1>(sums(row, k), CHUNK * 4 * padded_, weights, D * padded_, sum);
+        product<T, W, M, 1>(sums(row, k), apart(4), weights, D * padded_, sum);
         for (int m = 0; m < M; ++m) {
           T* to = slope(0, row + m) + j * W;
           store<T, W>(to, load<T, W>(to) + sum[m][0]);
@@ -99,13 +104,19 @@ class Backward {
   }
 
   void unit(int64_t take, int64_t row, int64_t t, int64_t k, int64_t j) {
-    const int64_t place = place_[row] + t * channels_, hidden = sizes_.hidden, left = hidden - j * W;
+    const int64_t place = place_[row] + t * channels_, late = sizes_.late(take * channels_ + row);
+    const int64_t hidden = sizes_.hidden, left = hidden - j * W;
     const T* earlier = t ? h_ + (place - channels_) * hidden : start_ + (take * channels_ + row) * hidden;
     const vec<T, W> h = load_part<T, W>(earlier + j * W, left);
+    const T *kept_here = kept_ + (place + late) * K * hidden + j * W, *slope_here = slope_h_ + place * hidden + j * W;
+    // Processors foresee what is read forwards in time.
+    for (int n = 0; n < K; ++n) __builtin_prefetch(kept_here + (n - AHEAD * channels_ * K) * hidden);
+    __builtin_prefetch(slope_here - AHEAD * channels_ * hidden);
+    __builtin_prefetch(earlier + j * W - AHEAD * channels_ * hidden);
     vec<T, W> kept[K], slopes[S], sum[4];
-    for (int n = 0; n < K; ++n) kept[n] = load_part<T, W>(kept_ + (place * K + n) * hidden + j * W, left);
+    for (int n = 0; n < K; ++n) kept[n] = load_part<T, W>(kept_here + n * hidden, left);
     for (int s = 0; s < S; ++s) slopes[s] = load<T, W>(slope(s, row) + j * W);
-    slopes[0] += load_part<T, W>(slope_h_ + place * hidden + j * W, left);
+    slopes[0] += load_part<T, W>(slope_here, left);
     Cell::back(kept, h, slopes, sum);
     for (int s = 0; s < S; ++s) store<T, W>(slope(s, row) + j * W, slopes[s]);
     for (int n = 0; n < 4; ++n) store<T, W>(sums(row, k) + lane(n) * padded_ + j * W, sum[n]);

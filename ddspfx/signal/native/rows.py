@@ -15,25 +15,24 @@ Rows = Float[Array, "channels_or_1 samples_or_1"]
 
 
 def run(
-    target: str, start: Float[Array, "channels states"], rows: Sequence[Rows], long: Sequence[bool], **attributes: int
+    target: str, start: Float[Array, "channels states"], rows: Sequence[Rows], columns: Sequence[int], **attributes: int
 ) -> tuple[Array, ...]:
-    """Runs a target over rows of (channels or 1, samples or 1), one of them of all samples.
+    """Runs a target over rows of (channels or 1, samples or 1).
 
-    Returns an array for each of `long`: (channels, samples) where true, else the sum over time (channels, 1); and
-    the states after the end, (channels, states). With `jax.vmap` the batch joins the channels.
+    Returns an array (channels, n) for each n of `columns`, as the target makes them, and the states after the
+    end, (channels, states). With `jax.vmap` the batch joins the channels.
     """
-    done: tuple[Array, ...] = _caller(target, tuple(long), tuple(sorted(attributes.items())))(start, *rows)
+    done: tuple[Array, ...] = _caller(target, tuple(columns), tuple(sorted(attributes.items())))(start, *rows)
     return done
 
 
 @functools.cache
-def _caller(target: str, long: tuple[bool, ...], attributes: tuple[tuple[str, int], ...]) -> Callable[..., Any]:
+def _caller(target: str, columns: tuple[int, ...], attributes: tuple[tuple[str, int], ...]) -> Callable[..., Any]:
     given: dict[str, Any] = {name: np.int64(value) for name, value in attributes}
 
     @jax.custom_batching.custom_vmap
     def call(start: Array, *rows: Array) -> tuple[Array, ...]:
-        channels, samples = start.shape[0], max(row.shape[1] for row in rows)
-        shapes = [jax.ShapeDtypeStruct((channels, samples if whole else 1), start.dtype) for whole in long]
+        shapes = [jax.ShapeDtypeStruct((start.shape[0], count), start.dtype) for count in columns]
         shapes.append(jax.ShapeDtypeStruct(start.shape, start.dtype))
         return tuple(jax.ffi.ffi_call(register(target), shapes)(start, *rows, **given))
 
