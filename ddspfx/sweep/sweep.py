@@ -26,7 +26,8 @@ def sweep(config: Sweep | Mapping[str, Any], *, beside: str | Path = ".", progre
 
     Paths are seen from `beside`. What is finished is not done again, what was half done goes on from its own
     checkpoint, what failed is tried again: so the same call, after a kill at any moment, ends with the same results.
-    Gives the rows of the table: name, model, what varied, state, ESR, parameters, seconds, memory and bytes.
+    Gives the rows of the table: name, model, what varied, state, ESR, parameters, seconds, core-seconds, memory
+    and bytes.
     Raises ValueError for recordings that are not there, when Optuna (or submitit) is not installed, and when
     workers die without finishing anything.
     """

@@ -33,7 +33,7 @@ def work(folder: Path, progress: Progress | None = None) -> None:
 
 def _done(study: Study, claim: Claim, progress: Progress) -> None:
     """One fit, recorded with its figures or the reason why it failed."""
-    fit, began = claim.fit, time.monotonic()
+    fit, began = claim.fit, (time.monotonic(), time.process_time())
     place = study.place(fit.key)
     progress.say(f"{fit.name} {fit.varied or ''}: start {claim.starts}")
     try:
@@ -60,14 +60,16 @@ def _figures(run: Run) -> dict[str, Any]:
     return {name: run.figures[name] for name in kept if name in run.figures}
 
 
-def _costs(place: Path, began: float) -> dict[str, Any]:
-    """Seconds since the last start, the most memory that this worker has had, and what lies in the folder."""
+def _costs(place: Path, began: tuple[float, float]) -> dict[str, Any]:
+    """Seconds since the last start, by the clock and of all cores; this worker's most memory; what is in the folder."""
     import resource
 
     unit = 2**20 if sys.platform == "darwin" else 2**10
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
-    return {"seconds": round(time.monotonic() - began, 2), "memory_mb": round(memory / unit), "bytes": size}
+    seconds, cores = time.monotonic() - began[0], time.process_time() - began[1]
+    cost = {"seconds": round(seconds, 2), "core_seconds": round(cores, 2)}
+    return {**cost, "memory_mb": round(memory / unit), "bytes": size}
 
 
 def watch(parent: int) -> None:
