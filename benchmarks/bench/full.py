@@ -54,11 +54,15 @@ def points(case: Kernel) -> Iterator[Point]:
         yield Point(case, "block", Size(block, 1, width))
 
 
-def run_full(cases: Sequence[Case], bench: Bench, about: Row, out: Path | None, costs: dict[str, float]) -> list[Row]:
-    """The rows of all points, and the slopes of each axis. Stopped by Ctrl-C it keeps what it has."""
-    folder = out or Path("benchmarks/results")
-    parts, rows = folder / "full.parts", []
+def run_full(cases: Sequence[Case], bench: Bench, about: Row, folder: Path) -> list[Row]:
+    """The rows of all points, those of other cases that lie there already among them.
+
+    Stopped by Ctrl-C it keeps what it has; to measure again what is done, remove the folder full.parts.
+    """
+    parts, rows = folder / "full.parts", list[Row]()
     wanted = [point for case in cases if isinstance(case, Kernel) and case.grows for point in points(case)]
+    own = {parts / point.file for point in wanted}
+    others = [row for file in sorted(parts.glob("*.json")) if file not in own for row in read_rows(file)]
     start, worked = time.monotonic(), 0
     for number, point in enumerate(wanted):
         file = parts / point.file
@@ -69,9 +73,9 @@ def run_full(cases: Sequence[Case], bench: Bench, about: Row, out: Path | None, 
         pace = (time.monotonic() - start) / max(worked, 1)
         left = pace * (len(wanted) - number - 1)
         print(f"[{number + 1}/{len(wanted)}] {said(rows[-1])}; at most {left / 60:.0f} min left", flush=True)
-        write_rows(folder / "full.json", [*rows, *slopes(rows)])
-        write(folder / "full.md", page(rows, about))
-    return [*rows, *slopes(rows)]
+        write_rows(folder / "full.json", [*others, *rows, *slopes([*others, *rows])])
+        write(folder / "full.md", page([*others, *rows], about))
+    return [*others, *rows]
 
 
 def _row(point: Point, done: Sequence[Row], bench: Bench) -> Row:

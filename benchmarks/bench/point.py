@@ -18,14 +18,13 @@ def main(argv: list[str]) -> None:
     import ddspfx  # noqa: F401  its flag must come before the first operation of JAX
 
     # isort: split
-    import jax
 
     from benchmarks.bench.case import Kernel, Size, cpu
-    from benchmarks.bench.work import one_thread
+    from benchmarks.bench.work import one_thread, without_cache
     from benchmarks.kernels.registry import chosen
 
     one_thread()
-    jax.config.update("jax_enable_compilation_cache", False)
+    without_cache()
     (case,) = chosen((argv[0],))
     assert isinstance(case, Kernel)
     size, budget = Size(*(int(word) for word in argv[1:4])), float(argv[4])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.bench.case import Bench, Case, Row
 from benchmarks.bench.files import write, write_rows
-from benchmarks.bench.table import markdown
+from benchmarks.bench.table import TITLE, markdown
 
 
 def run_quick(cases: Sequence[Case], bench: Bench, about: Row, out: Path | None, costs: dict[str, float]) -> list[Row]:
@@ -31,7 +31,7 @@ def run_quick(cases: Sequence[Case], bench: Bench, about: Row, out: Path | None,
         )
         if out is not None:
             write_rows(out / "quick.json", rows)
-            write(out / "quick.md", markdown(rows, "Kernels beside their peers"))
+            write(out / "quick.md", markdown(rows, TITLE))
     return rows
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.bench.case import Row
 
+TITLE = "Kernels beside their peers"
 HEADS = (
     "kernel", "peer", "forward asked", "measured", "forward + backward asked", "measured", "error asked", "measured",
     "slope asked", "measured", "time", "limit", "limit, backward",

@@ -12,10 +12,11 @@ from benchmarks.bench.case import Bench, Place, Row
 from benchmarks.bench.compare import moved
 from benchmarks.bench.files import about, read_rows
 from benchmarks.bench.full import run_full
+from benchmarks.bench.growth import page
 from benchmarks.bench.limit import empty_call, measure_machine
-from benchmarks.bench.plot import plot
+from benchmarks.bench.plot import plot, plot_growth
 from benchmarks.bench.quick import run_quick
-from benchmarks.bench.table import markdown
+from benchmarks.bench.table import TITLE, markdown
 from benchmarks.kernels.registry import chosen
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -31,19 +32,28 @@ def run(
     warnings.filterwarnings("ignore", module="philtorch")
     cases, old = chosen(only), None if compare is None else read_rows(compare)
     one_thread()
-    jax.config.update("jax_enable_compilation_cache", False)
-    folder = out or (None if only else RESULTS)
+    without_cache()
+    folder = out or (None if only and quick else RESULTS)
     print("measuring the core", flush=True)
     machine, empty = measure_machine(), empty_call()
     bench = Bench(machine, empty, budget, gpus())
     facts = about(machine, core, empty)
-    rows = (run_quick if quick else run_full)(cases, bench, facts, folder, costs(RESULTS / "quick.json"))
-    print(markdown(rows, "Kernels beside their peers"))
+    if quick or folder is None:
+        rows = run_quick(cases, bench, facts, folder, costs(RESULTS / "quick.json"))
+        print(markdown(rows, TITLE))
+    else:
+        rows = run_full(cases, bench, facts, folder)
+        print(page(rows, facts))
     if folder is not None:
-        plot(rows, folder / f"{'quick' if quick else 'full'}.png")
+        (plot if quick else plot_growth)(rows, folder / f"{'quick' if quick else 'full'}.png")
     if old is not None:
         print(moved(old, rows))
     return int(any(not row.get("correct", True) for row in rows))
+
+
+def without_cache() -> None:
+    """Compilation is measured, so nothing may be found on disk."""
+    jax.config.update("jax_enable_compilation_cache", False)
 
 
 def one_thread() -> None:
