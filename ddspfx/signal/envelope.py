@@ -49,7 +49,7 @@ def smooth(
 
 @jax.custom_vjp
 def _smooth(start: Array, x: Array, attack: Array, release: Array) -> Array:
-    return run("smooth", start[:, None], (x, attack, release), (True,))[0]
+    return run("smooth", start[:, None], (x, attack, release), (x.shape[1],))[0]
 
 
 def _smooth_forward(start: Array, *rows: Array) -> tuple[Array, Saved]:
@@ -60,8 +60,8 @@ def _smooth_forward(start: Array, *rows: Array) -> tuple[Array, Saved]:
 def _smooth_back(saved: Saved, bar: Array) -> tuple[Array, ...]:
     start, rows, y = saved
     given = (bar, *rows, y, start[:, None])
-    long = [row.shape[1] == bar.shape[1] for row in rows]
-    *slopes, first = run("smooth_back", jnp.zeros_like(start[:, None]), given, long)
+    columns = [row.shape[1] for row in rows]
+    *slopes, first = run("smooth_back", jnp.zeros_like(start[:, None]), given, columns)
     return first[:, 0], *(folded(slope, row) for slope, row in zip(slopes, rows, strict=True))
 
 
