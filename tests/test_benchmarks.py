@@ -115,6 +115,15 @@ def test_without_any_peer_the_row_says_so() -> None:
     assert "**not measured**" in text and "(missing)" in text
 
 
+def test_what_cannot_be_checked_is_a_gap_and_no_fault() -> None:
+    class Unjudged(Twice):
+        def problem(self, size: Size, place: Place) -> Problem:
+            return super().problem(size, place)._replace(right=absent)
+
+    row = compare(Unjudged(), Size(100, 2), BENCH)
+    assert row["correct"] and row["error"] is None and "nothing was checked" in row["gaps"]["reference"]
+
+
 def test_the_exit_code_is_for_wrong_numbers_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("benchmarks.__main__.pin", lambda: None)
     monkeypatch.setattr(work, "measure_machine", lambda: BENCH.machine)

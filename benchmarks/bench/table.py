@@ -68,11 +68,28 @@ def _ratio(row: Row, way: str) -> str:
     value, asked, spread = row.get(way), row.get(f"{way}_asked"), row.get(f"{way}_spread")
     if value is None:
         return "–" if asked is None else "**not measured**"
-    at_most = way == "backward" and row.get("backward_at_most")
-    short = asked is not None and (value > asked if at_most else value < asked)
-    text = f"{value:.3g}×"
-    text = f"**{text}**" if short else text
-    return text if at_most or not spread else f"{text} ({spread[0]:.3g}–{spread[1]:.3g})"
+    text = f"**{value:.3g}×**" if is_short(row, way) else f"{value:.3g}×"
+    own = way == "backward" and row.get("backward_at_most")
+    return text if own or not spread else f"{text} ({spread[0]:.3g}–{spread[1]:.3g})"
+
+
+def is_short(row: Row, way: str) -> bool:
+    """Whether a ratio does not reach what was asked."""
+    value, asked = row.get(way), row.get(f"{way}_asked")
+    if value is None or asked is None:
+        return False
+    return bool(value > asked) if way == "backward" and row.get("backward_at_most") else bool(value < asked)
+
+
+def _shortfalls(row: Row) -> list[str]:
+    lines = []
+    for way in ("forward", "backward"):
+        if is_short(row, way):
+            value, asked = row[way], row[f"{way}_asked"]
+            share = f"{abs(1 - value / asked):.0%}"
+            why = f" {row['shortfall']}" if row.get("shortfall") else ""
+            lines.append(f"- {row['kernel']}: {way} {value:.3g}×, asked {asked:g}×, off by {share}.{why}")
+    return lines
 
 
 def _small(value: float | None, sign: str = "") -> str:
@@ -100,5 +117,6 @@ def _reading() -> list[str]:
 def _faults(rows: Sequence[Row]) -> list[str]:
     lines = [f"- {row['kernel']}: {row['note']}." for row in rows if row.get("note")]
     lines += [f"- {row['kernel']}: gap: {name} {why}." for row in rows for name, why in (row.get("gaps") or {}).items()]
+    lines += [line for row in rows for line in _shortfalls(row)]
     lines += [f"- {row['kernel']}: wrong: {', '.join(row['wrong'])}." for row in rows if row.get("wrong")]
     return list(dict.fromkeys(lines))

@@ -152,7 +152,9 @@ class Oversampling(Kernel):
 
     def rows(self, bench: Bench) -> Iterator[Row]:
         for row in super().rows(bench):
-            row["alias_db"] = 20 * float(np.log10(alias()))
-            row["exact_error"], row["error"] = row["error"], max(row["error"], alias())
-            row["correct"] = row["correct"] and row["error"] <= row["error_asked"]
+            folded = alias()
+            row |= {"alias_db": 20 * float(np.log10(folded)), "exact_error": row["error"]}
+            row["error"] = max(row["error"], folded)
+            if folded > self.asked.error:
+                row |= {"correct": False, "wrong": [*row["wrong"], "ddspfx, alias"]}
             yield row
