@@ -70,7 +70,7 @@ def slope(devices: int | None) -> dict[str, object]:
     batch = steps.devices.split(material.batch(sequences, 1024))
     states = steps.devices.split(steps.states(model, 1))
     learner = steps.devices.whole(steps.begin(model, latents))
-    found = eqx.filter_jit(steps._slope)
+    found = eqx.filter_jit(steps.slope)
     arguments = ((learner.model, learner.latents), states, batch, steps.devices.whole(jnp.int32(512)))
     (loss, _), grown = found(*arguments)
     loss, grown = steps.devices.here((loss, grown))

@@ -9,7 +9,9 @@ import typer
 from ddspfx.cli.bench import EPILOG, bench
 from ddspfx.cli.cache import begin
 from ddspfx.cli.emit import emit
+from ddspfx.cli.profiling import table
 from ddspfx.cli.unbroken import load
+from ddspfx.fit.profile import Profile
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -36,6 +38,17 @@ def _work() -> ModuleType:
     return work
 
 
+def _begun(context: typer.Context, asked: bool) -> Profile | None:
+    """A profile that runs since the command began, where one is asked for."""
+    return Profile(context.find_root().obj) if asked else None
+
+
+def _timed(figures: dict[str, Any]) -> None:
+    """The table of `--profile`, where it was asked for."""
+    if "profile" in figures:
+        print(table(figures["profile"]))
+
+
 def _examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  ddspfx {line}" for line in lines)
 
@@ -43,6 +56,9 @@ def _examples(*lines: str) -> str:
 Dry = Annotated[Path, _place("DRY", "What went into the device: WAV, FLAC, AIFF or OGG, mono or stereo.")]
 Wet = Annotated[Path, _place("WET", "What came out of it, at the same rate.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, for machines.")]
+Timed = Annotated[
+    bool, typer.Option("--profile", help="Say where the time went, and write it into the folder as profile.json.")
+]
 Minutes = Annotated[float | None, _maybe("Time to plan for on two ordinary cores.")]
 
 
@@ -96,6 +112,7 @@ def track(
     )
 )
 def fit(
+    context: typer.Context,
     out: Annotated[Path, _maybe("Folder for the run.")],
     dry: Annotated[Path | None, _place("DRY", "What went into the device.")] = None,
     wet: Annotated[Path | None, _place("WET", "What came out of it.")] = None,
@@ -104,6 +121,7 @@ def fit(
     minutes: Minutes = None,
     config: Annotated[Path | None, _maybe("TOML with settings: passes = 100.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a fit in this folder was stopped.")] = False,
+    profile: Timed = False,
     json: AsJson = False,
 ) -> None:
     """Fit a model to DRY and WET, or to many pairs.
@@ -111,11 +129,12 @@ def fit(
     Aligns, tracks, fits, and says what it found. Settings given in --config win over the plan made from --minutes
     (5 when left out). What it writes into --out, `render`, `score --run` and `report` read.
     """
-    figures = _work().fit(dry, wet, pairs, model, out, minutes, config, resume)
+    figures = _work().fit(dry, wet, pairs, model, out, minutes, config, resume, _begun(context, profile))
     if json:
         return emit(figures, True)
     for sentence in figures["findings"]:
         print(sentence)
+    _timed(figures)
     print(f"The run is in {out}: `ddspfx report {out}` makes its page, `ddspfx render {out} IN OUT` plays through it.")
 
 
@@ -227,12 +246,18 @@ def sweep(
 
 @app.command(epilog=_examples("demo", "demo --out mydemo --minutes 1"))
 def demo(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for the run and report.html.")] = Path("demo"),
     minutes: Minutes = None,
+    profile: Timed = False,
     json: AsJson = False,
 ) -> None:
     """Model a tape machine from the embedded recording."""
-    emit(_work().demo(out, minutes), json)
+    figures = _work().demo(out, minutes, _begun(context, profile))
+    if json:
+        return emit(figures, True)
+    emit({name: value for name, value in figures.items() if name != "profile"}, False)
+    _timed(figures)
 
 
 app.command(epilog=EPILOG)(bench)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,13 +39,14 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(argv: list[str]) -> int:
+    began = time.perf_counter()
     import typer
 
     from ddspfx.cli.app import app
 
     command = typer.main.get_command(app)
     try:
-        with command.make_context("ddspfx", argv) as context:
+        with command.make_context("ddspfx", argv, obj=began) as context:
             command.invoke(context)
     except typer.Exit as end:
         return int(end.exit_code)

@@ -11,8 +11,10 @@ from ddspfx.audio import audio_info, read_audio, writer
 from ddspfx.cli.cache import kept
 from ddspfx.cli.checks import finished_run, heard, known_model, minutes_of, not_over, pair_of, run_folder
 from ddspfx.cli.emit import note
+from ddspfx.cli.profiling import told, watched
 from ddspfx.cli.unbroken import load
 from ddspfx.data.pair import Pair
+from ddspfx.fit.profile import Profile, phase
 
 Figures = dict[str, Any]
 
@@ -73,6 +75,7 @@ def fit(
     minutes: float | None,
     config: Path | None,
     resume: bool,
+    profile: Profile | None = None,
 ) -> Figures:
     """A model fitted to a pair, or to the pairs of a manifest, in a run folder."""
     from ddspfx.cli.config import read_config
@@ -91,18 +94,25 @@ def fit(
 
         names = CANDIDATES if model == "auto" else (model,)
         settings = Settings(**explicit)
-        with following() as progress:
-            takes = [prepared(pair, kept(), progress.say) for pair in pairs]
-            run = fit_auto(
-                takes, minutes=minutes, out=folder, resume=resume, names=names, settings=settings, progress=progress
-            )
-        from ddspfx.report.excerpts import write_excerpts
+        with watched(profile):
+            with following() as progress:
+                takes = [prepared(pair, kept(), progress.say) for pair in pairs]
+                run = fit_auto(
+                    takes, minutes=minutes, out=folder, resume=resume, names=names, settings=settings, progress=progress
+                )
+            with phase("report"):
+                _excerpts(run, pairs, folder)
+        seconds = told(profile, folder)
+    return {"run": str(out), **run.figures, "sample_rate": run.sample_rate, "findings": run.findings, **seconds}
 
-        try:
-            write_excerpts(run, pairs, folder)
-        except ValueError as error:  # the run itself is whole, and its page says that there is nothing to be heard
-            note(f"no excerpts for the report: {error}")
-    return {"run": str(out), **run.figures, "sample_rate": run.sample_rate, "findings": run.findings}
+
+def _excerpts(run: Any, pairs: list[Any], folder: Path) -> None:
+    from ddspfx.report.excerpts import write_excerpts
+
+    try:
+        write_excerpts(run, pairs, folder)
+    except ValueError as error:  # the run itself is whole, and its page says that there is nothing to be heard
+        note(f"no excerpts for the report: {error}")
 
 
 def _pairs(dry: Path | None, wet: Path | None, manifest: Path | None) -> list[Any]:
@@ -268,7 +278,7 @@ def sweep(config: Path, workers: int | None) -> Figures:
     }
 
 
-def demo(out: Path, minutes: float | None) -> Figures:
+def demo(out: Path, minutes: float | None, profile: Profile | None = None) -> Figures:
     """The embedded tape recording, modelled while one watches."""
     if minutes is not None:
         minutes_of(minutes)
@@ -277,5 +287,6 @@ def demo(out: Path, minutes: float | None) -> Figures:
         from ddspfx.cli.following import following
         from ddspfx.report.demo import MINUTES, run_demo
 
-        with following() as progress:
-            return dict(run_demo(folder, minutes or MINUTES, progress, kept()))
+        with watched(profile), following() as progress:
+            figures = run_demo(folder, minutes or MINUTES, progress, kept())
+        return {**figures, **told(profile, folder)}

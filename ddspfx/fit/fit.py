@@ -15,6 +15,7 @@ from ddspfx.fit.devices import writes
 from ddspfx.fit.judge import error_to_signal
 from ddspfx.fit.latents import Latents, stack, unstack
 from ddspfx.fit.noise import with_noise_of
+from ddspfx.fit.profile import phase
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.run import Run
 from ddspfx.fit.settings import Settings
@@ -72,9 +73,10 @@ def fit(
     work = trainer(start)
     best = work.run(resume)
     fitted: AbstractBlock = best.model
-    if settings.match_noise:
-        fitted = with_noise_of(fitted, best.latents, takes, parts[0])
-    run = _run(fitted, best.latents, takes, parts, settings, work.history)
+    with phase("validation"):
+        if settings.match_noise:
+            fitted = with_noise_of(fitted, best.latents, takes, parts[0])
+        run = _run(fitted, best.latents, takes, parts, settings, work.history)
     if folder is not None and writes():
         run.save(folder)
     return run

@@ -14,6 +14,7 @@ import numpy as np
 
 from ddspfx.alignment.align import Alignment
 from ddspfx.data.pair import Pair
+from ddspfx.fit.profile import phase
 from ddspfx.fit.takes import Take, prepare
 from ddspfx.source.trajectory import Trajectory
 from ddspfx.storage import write_atomically
@@ -25,9 +26,11 @@ def prepared(pair: Pair, folder: Path | None, say: Callable[[str], None] = lambd
     An entry belongs to the samples of both recordings, to the text of this package and to the versions of NumPy
     and SciPy. One that is damaged or cannot be written counts as none.
     """
-    if folder is None:
-        return prepare(pair, say=say)
-    entry = folder / "pairs" / key(pair)
+    with phase("align"):
+        return prepare(pair, say=say) if folder is None else _prepared(pair, folder / "pairs" / key(pair), say)
+
+
+def _prepared(pair: Pair, entry: Path, say: Callable[[str], None]) -> Take:
     found = _read(entry)
     if found is None:
         take = prepare(pair, say=say)

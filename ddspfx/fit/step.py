@@ -15,6 +15,7 @@ from ddspfx.clock import Clock
 from ddspfx.fit.batch import Batch, Material, Sequences
 from ddspfx.fit.devices import Devices
 from ddspfx.fit.latents import Latents, bind, unstack
+from ddspfx.fit.profile import phase
 from ddspfx.fit.settings import Settings
 from ddspfx.listing import paths
 from ddspfx.types import Audio, Scalar
@@ -125,30 +126,35 @@ class Steps:
             return states
         return self._play((learner.model, learner.latents), batch, batch.dry[:, :, :count], states, -count)[1]
 
-    def _slope(self, both: Any, states: Any, batch: Batch, offset: Any) -> tuple[tuple[Scalar, Any], Any]:
-        """The loss of one segment with the states after it, and its slope."""
+    def cost(self, both: Any, states: Any, batch: Batch, offset: Any) -> tuple[Scalar, Any]:
+        """The loss of one segment, and the states after it; `both` are the model and the latents."""
         count, heard = self.settings.segment, self.settings.sequences
         x, wet = (self._cut(which, offset, count) for which in (batch.dry, batch.wet))
+        y, after = self._play(both, batch, x, states, offset)
+        y, target = y[:heard], wet[:heard]
+        if self.settings.solve:
+            y = levelled(y, target)
+        return self.loss(y.reshape(-1, count), target.reshape(-1, count)), after
 
-        def cost(both: Any) -> tuple[Scalar, Any]:
-            y, after = self._play(both, batch, x, states, offset)
-            y, target = y[:heard], wet[:heard]
-            if self.settings.solve:
-                y = levelled(y, target)
-            return self.loss(y.reshape(-1, count), target.reshape(-1, count)), after
-
-        found: tuple[tuple[Scalar, Any], Any] = eqx.filter_value_and_grad(cost, has_aux=True)(both)
+    def slope(self, both: Any, states: Any, batch: Batch, offset: Any) -> tuple[tuple[Scalar, Any], Any]:
+        """What `cost` gives, and its slope."""
+        found: tuple[tuple[Scalar, Any], Any]
+        found = eqx.filter_value_and_grad(self.cost, has_aux=True)(both, states, batch, offset)
         return found
 
-    def _step(self, learner: Learner, states: Any, batch: Batch, offset: Any, rate: Any) -> Any:
+    def moved(self, learner: Learner, slope: Any, rate: Any) -> Learner:
+        """The learner after a step against `slope`."""
         both = (learner.model, learner.latents)
-        (loss, after), slope = self._slope(both, states, batch, offset)
         trainable = eqx.filter(both, eqx.is_inexact_array)
         slope = jax.tree.map(lambda g, factor: g * (factor > 0), slope, self.factors)
         moves, state = self.optimiser.update(slope, learner.optimiser, trainable)
         moves = jax.tree.map(lambda move, factor: rate * factor * move, moves, self.factors)
         model, latents = eqx.apply_updates(both, moves)
-        moved, loss = self.devices.kept_whole((Learner(model, latents, state), loss))
+        return Learner(model, latents, state)
+
+    def _step(self, learner: Learner, states: Any, batch: Batch, offset: Any, rate: Any) -> Any:
+        (loss, after), slope = self.slope((learner.model, learner.latents), states, batch, offset)
+        moved, loss = self.devices.kept_whole((self.moved(learner, slope, rate), loss))
         return moved, after, loss
 
     def states(self, model: AbstractBlock, channels: int) -> Any:
@@ -171,12 +177,7 @@ class Steps:
         self, learner: Learner, model: AbstractBlock, sequences: Sequences, rate: float, first: int
     ) -> tuple[Learner, list[Any]]:
         """The `first` segments of a pass: the learner after them, and the loss of each, not yet waited for."""
-        segment, chunks = self.settings.segment, self.settings.chunks
-        filled = jax.tree.map(lambda column: np.resize(column, self.rows), sequences)
-        batch = self.devices.split(self.material.batch(filled, chunks * segment))
-        states = self.devices.split(self.states(model, self.material.channels))
-        offsets = [jnp.int32(chunk * segment) for chunk in range(chunks)]
-        learner, offsets, speed = self.devices.whole((learner, offsets, jnp.asarray(rate, float)))
+        learner, states, batch, offsets, speed = self.ready(learner, model, sequences, rate)
         states = self.settle(learner, states, batch)
         losses = []
         for offset in offsets[:first]:
@@ -184,3 +185,16 @@ class Steps:
             losses.append(loss)
         found: tuple[Learner, list[Any]] = self.devices.here((learner, losses))
         return found
+
+    def ready(
+        self, learner: Learner, model: AbstractBlock, sequences: Sequences, rate: float
+    ) -> tuple[Learner, Any, Batch, list[Any], Any]:
+        """What the programs of a pass are given: learner, silent states, batch, where segments start, the rate."""
+        segment, chunks = self.settings.segment, self.settings.chunks
+        filled = jax.tree.map(lambda column: np.resize(column, self.rows), sequences)
+        with phase("data"):
+            batch = self.devices.split(self.material.batch(filled, chunks * segment))
+        states = self.devices.split(self.states(model, self.material.channels))
+        offsets = [jnp.int32(chunk * segment) for chunk in range(chunks)]
+        learner, offsets, speed = self.devices.whole((learner, offsets, jnp.asarray(rate, float)))
+        return learner, states, batch, offsets, speed

@@ -1,6 +1,7 @@
 """The loop: passes through the training part, validations, refinements, and the checkpoint between them."""
 
 import contextlib
+import contextvars
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,8 @@ from ddspfx.fit.batch import Material, draw
 from ddspfx.fit.devices import decided, writes
 from ddspfx.fit.judge import error_to_signal
 from ddspfx.fit.latents import Latents, knob_columns
+from ddspfx.fit.parts import profiled
+from ddspfx.fit.profile import STEPS, phase
 from ddspfx.fit.progress import Progress
 from ddspfx.fit.refine import refined
 from ddspfx.fit.settings import Settings
@@ -77,7 +80,7 @@ class Trainer:
         resumed = decided(resume and self.folder is not None and (self.folder / FILE).is_file())
         if resumed:
             self._restore()
-        with self._compiling():
+        with self._compiling(), phase("validation"):
             if not resumed:
                 self._begin()
         began = time.monotonic() - self.notes["elapsed"]
@@ -88,6 +91,7 @@ class Trainer:
                 self.progress.say(f"the {self.settings.minutes:g} minutes are over after pass {self.notes['pass']}")
                 break
         self._last_look()
+        profiled(self.steps, self.learner, draw(self.training, self.settings, 0))
         return self.best
 
     @contextlib.contextmanager
@@ -106,9 +110,10 @@ class Trainer:
                 self.steps.rehearse(learner, learner.model, draw(self.training, self.settings, 0))
 
         with ThreadPoolExecutor(1) as pool:
-            done = pool.submit(rehearse)
+            done = pool.submit(contextvars.copy_context().run, rehearse)
             yield
-            done.result()
+            with phase("compile"):
+                done.result()
 
     def _begin(self) -> None:
         """The first look; a checkpoint that another fit left here must not be resumed from by a later call."""
@@ -124,17 +129,19 @@ class Trainer:
 
     def _pass(self) -> None:
         sequences = draw(self.training, self.settings, self.notes["pass"])
-        learner, loss = self.steps.run(self.learner, self.learner.model, sequences, self._rate())
+        with phase(STEPS):
+            learner, loss = self.steps.run(self.learner, self.learner.model, sequences, self._rate())
         loss = float(loss)
         if not np.isfinite(loss):
             return self._recover()
         self.learner = learner
         self.notes["pass"] += 1
-        if self.notes["pass"] % self.settings.refine_every == 0:
-            self._refine()
-        if self.notes["pass"] % self.settings.validate_every == 0:
-            self._validate(loss)
-            self._write()
+        with phase("validation"):
+            if self.notes["pass"] % self.settings.refine_every == 0:
+                self._refine()
+            if self.notes["pass"] % self.settings.validate_every == 0:
+                self._validate(loss)
+                self._write()
         share = self.notes["pass"] / self.settings.passes
         self.progress.step(share, loss, self.notes["esr"] or float("nan"), self._left())
 
@@ -192,9 +199,10 @@ class Trainer:
         return bool(self.notes["waited"] >= 2 * self.settings.patience)
 
     def _last_look(self) -> None:
-        if self.history and self.history[-1]["pass"] != self.notes["pass"]:
-            self._validate(float("nan"))
-        self._write()
+        with phase("validation"):
+            if self.history and self.history[-1]["pass"] != self.notes["pass"]:
+                self._validate(float("nan"))
+            self._write()
 
     def _write(self) -> None:
         if self.folder is not None and writes():

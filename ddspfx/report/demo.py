@@ -14,6 +14,7 @@ from ddspfx.fit.auto import fit_auto
 from ddspfx.fit.judge import play
 from ddspfx.fit.known import prepared
 from ddspfx.fit.latents import stack
+from ddspfx.fit.profile import phase
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.run import Run
 from ddspfx.fit.scoring import Scored, score_pair
@@ -78,10 +79,12 @@ def run_demo(
     """
     progress = progress or Silent()
     began = time.monotonic()
-    fitted, held = parted(demo_pair())
+    with phase("data"):
+        fitted, held = parted(demo_pair())
     take = prepared(fitted, kept, progress.say)
     run = fit_auto([take], minutes=minutes, out=out, names=CANDIDATES, progress=progress)
-    figures = judge(run, held, out, progress)
+    with phase("report"):
+        figures = judge(run, held, out, progress)
     figures["seconds"] = round(time.monotonic() - began, 1)
     write_atomically(out / "demo.json", json.dumps(figures, indent=1).encode())
     return figures
