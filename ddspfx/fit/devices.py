@@ -35,7 +35,7 @@ class Devices:
             raise ValueError(f"devices is {count}, but must be all {there} of the processes: leave it out")
         if count == 1:
             return cls()
-        return cls(jax.make_mesh((count,), (AXIS,), (AxisType.Auto,), devices=jax.devices()[:count]))
+        return cls(jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:count]))
 
     def rows(self, sequences: int) -> int:
         """How many sequences run, so that each device has equally many; those beyond `sequences` count for nothing."""

@@ -247,7 +247,7 @@ def explored(
         learner, _ = many.run(learner, models[0], draw(first.training, settings, number), settings.learning_rate)
     singles = [jax.tree.map(lambda a, i=i: a[i] if eqx.is_array(a) else a, learner.model) for i in range(len(models))]
     scores = [error_to_signal(m, first.learner.latents, first.takes, first.later) for m in singles]
-    chosen = int(np.argmin(scores))
+    chosen = int(decided(float(np.argmin(scores))))
     progress.say(f"of {len(models)} starts the {chosen + 1}. goes on: ESR {', '.join(f'{s:.4f}' for s in scores)}")
     best: AbstractBlock = singles[chosen]
     return best
