@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from ddspfx.block import AbstractBlock
 from ddspfx.clock import Clock
-from ddspfx.signal.delay import computed_once, moving_read, still_read
+from ddspfx.signal.delay import lagged_read
 from ddspfx.signal.interpolation import kernel
 from ddspfx.slot import AbstractSource, Range, SlotLike, fill, param, read
 from ddspfx.source.trajectory import Trajectory
@@ -78,10 +78,9 @@ class VariableDelay(AbstractBlock):
 
     def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
         late, memory = self._reach(clock.sample_rate)
-        line = jnp.concatenate([state.astype(x.dtype), x], axis=1)
-        whole, fraction = held_lag(self.delay, x, clock.after(-late), self.shortest, self.longest)
-        y = played(line, memory - late - whole, fraction, self.interpolation, x.shape[1])
-        return y, line[:, x.shape[1] :]
+        base, lag = held_lag(self.delay, x, clock.after(-late), self.shortest, self.longest)
+        past = state.astype(x.dtype)
+        return played(past, x, memory - late - base, lag, self.interpolation), remembered(past, x)
 
     @classmethod
     def examples(cls) -> tuple["VariableDelay", ...]:
@@ -121,42 +120,42 @@ class FixedDelay(AbstractBlock):
         return 1.0
 
     def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
-        line = jnp.concatenate([state.astype(x.dtype), x], axis=1)
-        whole, fraction = held_lag(self.delay, x, clock.after(-1), 0.0, self.longest)
-        y = played(line, state.shape[1] - 1 - whole, fraction, "lagrange3", x.shape[1])
-        return y, line[:, x.shape[1] :]
+        base, lag = held_lag(self.delay, x, clock.after(-1), 0.0, self.longest)
+        past = state.astype(x.dtype)
+        return played(past, x, past.shape[1] - 1 - base, lag, "lagrange3"), remembered(past, x)
 
     @classmethod
     def examples(cls) -> tuple["FixedDelay", ...]:
         return (cls(0.00123, 0.002),)
 
 
-def played(
-    line: Audio, start: Int[Array, "..."], fraction: Float[Array, "..."], interpolation: str, count: int
-) -> Audio:
-    """The line read back from `start`, the place of the first sample: in one piece where the delay stands still."""
-    taps = kernel(interpolation)
-    if fraction.shape[1] == 1:
-        return still_read(line, start, fraction, taps, count)
-    return moving_read(line, start + jnp.arange(count), fraction, taps)
+def played(past: Audio, x: Audio, start: Int[Array, ""], lag: Float[Array, "..."], interpolation: str) -> Audio:
+    """The line of `past` and `x`, read `lag` samples before `start` and on, as many samples as x has."""
+    return lagged_read(past, x, jnp.reshape(start, (1, 1)), lag, kernel(interpolation), x.shape[1])
+
+
+def remembered(past: Audio, x: Audio) -> Audio:
+    """What a line of the past's length remembers after `x`."""
+    memory, count = past.shape[1], x.shape[1]
+    if count >= memory:
+        return x[:, count - memory :]
+    # XLA copies the line once for this, and twice for a concatenation.
+    moved = lax.pad(past, jnp.zeros((), past.dtype), ((0, 0, 0), (-count, count, 0)))
+    return lax.dynamic_update_slice(moved, x.astype(past.dtype), (0, memory - count))
 
 
 def held_lag(
     slot: Any, x: Audio, clock: Clock, shortest: float, longest: float, less: float = 0.0
-) -> tuple[Int[Array, "..."], Float[Array, "..."]]:
-    """The delay as whole samples and a fraction, both (1 or channels, 1 or count), held within the line.
+) -> tuple[Int[Array, ""], Float[Array, "..."]]:
+    """The delay in samples, held within the line: a whole base, and the rest of (1 or channels, 1 or count).
 
     Held by value only: the slope passes, so that a fit can come back from outside. `less` samples of it are
     served by somebody else.
     """
     base, rest = lag(slot, x, clock)
     rest = jnp.atleast_2d(rest)
-    if rest.shape[1] > 1:
-        rest = computed_once(rest)
     low, high = (jnp.asarray(s * clock.sample_rate, rest.dtype) - base for s in (shortest, longest))
-    rest = lax.stop_gradient(jnp.clip(rest, low, high)) + (rest - lax.stop_gradient(rest)) - less
-    whole = jnp.floor(rest)
-    return base + whole.astype(jnp.int32), rest - whole
+    return base, lax.stop_gradient(jnp.clip(rest, low, high)) + (rest - lax.stop_gradient(rest)) - less
 
 
 def lag(slot: Any, x: Audio, clock: Clock) -> tuple[Int[Array, ""], Float[Array, "..."]]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ddspfx.block import AbstractBlock
-from ddspfx.blocks.delay import HOUR, held_lag, played
+from ddspfx.blocks.delay import HOUR, held_lag, played, remembered
 from ddspfx.clock import Clock
 from ddspfx.slot import Range, SlotLike, fill, param, read
 from ddspfx.types import Audio, State
@@ -88,13 +88,12 @@ class Feedback(AbstractBlock):
         """A piece so short that nothing of it comes back within it."""
         inner, line = state
         late = self.block.latency(clock.sample_rate)
-        whole, fraction = held_lag(self.delay, x, clock, self.shortest, self.longest, late)
+        base, lag = held_lag(self.delay, x, clock, self.shortest, self.longest, late)
         # The samples that are not there yet have no part in this piece: the shortest delay sees to that.
-        padded = jnp.concatenate([line, jnp.zeros_like(x, line.dtype)], axis=1)
-        back = played(padded, line.shape[1] - whole, fraction, "lagrange3", x.shape[1])
+        back = played(line, jnp.zeros_like(x, line.dtype), line.shape[1] - base, lag, "lagrange3")
         y = x + read(self.gain, x, clock) * back
         sent, inner = self.block(y, inner, clock)
-        return y, (inner, jnp.concatenate([line, sent], axis=1)[:, x.shape[1] :])
+        return y, (inner, remembered(line, sent))
 
     @classmethod
     def examples(cls) -> tuple["Feedback", ...]:

@@ -67,37 +67,41 @@ def moving_read(line: Audio, index: Int[Array, "..."], fraction: Float[Array, ".
     `index` and `fraction` are (channels or 1, count). The slope reaches the line and the fraction. The index must
     leave room for the taps on both sides; it is clamped otherwise.
     """
-    return lagged_read(line[:, :0], line, index, fraction, kernel)
+    return lagged_read(line[:, :0], line, index, fraction, kernel, index.shape[1])
 
 
-def lagged_read(past: Audio, x: Audio, index: Int[Array, "..."], lag: Float[Array, "..."], kernel: Kernel) -> Audio:
-    """y[n] = line(index + n - lag[n]), the line being `past` and then `x`, interpolated between its samples.
+def lagged_read(
+    past: Audio, x: Audio, index: Int[Array, "..."], lag: Float[Array, "..."], kernel: Kernel, count: int
+) -> Audio:
+    """y[n] = line(index + n - lag[n]), n = 0 ... count - 1, the line being `past` and then `x`, interpolated.
 
-    `lag` is in samples, (channels or 1, count); its whole part is taken off the index, its fraction is left to the
-    kernel's taps. `index` is (channels or 1, 1), or (channels or 1, count) with the n included. The slope reaches the
-    line and the lag. Windows of taps that leave the line are moved inside it.
+    `lag` is in samples, (channels or 1, count or 1); its whole part is taken off the index, its fraction is left to
+    the kernel's taps. `index` is (channels or 1, 1), or (channels or 1, count) with the n included. The slope reaches
+    the line and the lag. Windows of taps that leave the line are moved inside it.
     """
     dtype = jnp.result_type(past, x)
     arrays = past.astype(dtype), x.astype(dtype), index.astype(jnp.int32), lag.astype(dtype)
-    plain = partial(_lagged_read, kernel=kernel)
+    plain = partial(_lagged_read, kernel=kernel, count=count)
     if kernel.shape not in SHAPES or past.shape[1] + x.shape[1] < kernel.shape[0]:
         return plain(*arrays)
-    y: Audio = choose(partial(native_read, kernel=kernel), plain, *arrays)
+    y: Audio = choose(partial(native_read, kernel=kernel, count=count), plain, *arrays)
     return y
 
 
-def _lagged_read(past: Audio, x: Audio, index: Any, lag: Any, kernel: Kernel) -> Audio:
-    """The same in JAX alone. Memory is taps times the piece."""
-    taps, count = kernel.shape[0], lag.shape[1]
-    line = jnp.concatenate([past, x], axis=1)
-    lag = computed_once(lag)
+def _lagged_read(past: Audio, x: Audio, index: Any, lag: Any, kernel: Kernel, count: int) -> Audio:
+    """The same in JAX alone. Memory is taps times the piece, unless the lag stands still."""
+    line, taps = jnp.concatenate([past, x], axis=1), kernel.shape[0]
+    if lag.shape[1] > 1:
+        lag = computed_once(lag)
     whole = jnp.floor(lag)
-    place = index + (jnp.arange(count, dtype=jnp.int32) if index.shape[1] < count else 0) - whole.astype(jnp.int32)
-    first = jnp.clip(place - taps // 2, 0, line.shape[1] - taps)
+    place, fraction = index - whole.astype(jnp.int32), lag - whole
+    if place.shape[1] == 1:
+        return still_read(line, place, fraction, kernel, count)
+    first = jnp.clip(place + (0 if index.shape[1] > 1 else jnp.arange(count)) - taps // 2, 0, line.shape[1] - taps)
     windows = cut(line, jnp.broadcast_to(first, (line.shape[0], count)), taps)
     # As a matrix product: XLA's reduction over a leading axis is fifty times slower on the CPU.
     ones = jnp.ones(taps, windows.dtype)
-    return jnp.tensordot(ones, kernel_taps(kernel, lag - whole) * windows, 1, precision="highest")
+    return jnp.tensordot(ones, kernel_taps(kernel, fraction) * windows, 1, precision="highest")
 
 
 def computed_once(rows: Audio) -> Audio:

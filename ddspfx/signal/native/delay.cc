@@ -76,7 +76,7 @@ inline void lay_block(const Line<T>& to, const Places<T>& places, const Wide<T> 
 template <class T, int TAPS>
 void read(const Frame& frame) {
   constexpr int W = WIDE<T>;
-  const Course<T> course(frame, 2);
+  const Course<T> course(frame, 2, frame.out_length(0));
   const int64_t lines = frame.in_lines(0), memory = frame.in_length(0), samples = frame.in_length(1);
   const int64_t count = course.count, ways = course.ways(), shared = lines / ways;
   const bool both = frame.in_size(4, 0) > 1;
@@ -101,7 +101,7 @@ void read(const Frame& frame) {
 template <class T, int TAPS>
 void lay(const Frame& frame) {
   constexpr int W = WIDE<T>;
-  const Course<T> course(frame, 1);
+  const Course<T> course(frame, 1, frame.in_length(0));
   const int64_t lines = frame.out_lines(0), memory = frame.out_length(0), samples = frame.out_length(1);
   const int64_t count = course.count, ways = course.ways(), shared = lines / ways;
   Places<T> places;

@@ -119,7 +119,7 @@ inline void lay_tile(const Line<T>& to, const Tile<T>& tile, const T* bar, int l
 // past, fresh, index, lag, polynomials (1 or 2, taps, powers) -> y, and its slope by the lag when there are two
 template <class T>
 void sinc_read(const Frame& frame) {
-  const Course<T> course(frame, 2);
+  const Course<T> course(frame, 2, frame.out_length(0));
   const int64_t memory = frame.in_length(0), samples = frame.in_length(1), count = course.count;
   const int64_t shared = frame.in_lines(0) / course.ways(), orders = frame.in_size(4, 0);
   Tile<T> tile;
@@ -141,7 +141,7 @@ void sinc_read(const Frame& frame) {
 // slope of y, index, lag, polynomials (1, taps, powers) -> slopes of past and fresh
 template <class T>
 void sinc_lay(const Frame& frame) {
-  const Course<T> course(frame, 1);
+  const Course<T> course(frame, 1, frame.in_length(0));
   const int64_t memory = frame.out_length(0), samples = frame.out_length(1), count = course.count;
   const int64_t shared = frame.out_lines(0) / course.ways();
   const Mirror<T> mirror(course.taps, frame.attribute(0));

@@ -53,6 +53,7 @@ struct Way {
   const int32_t* index;
   bool each;  // whether there is an index for each sample
   const T* lag;
+  bool moves;  // whether there is a lag for each sample
   int64_t count;
   int32_t last;  // where the last window may begin
   int32_t before;  // taps / 2
@@ -66,12 +67,12 @@ struct Way {
     Ints start = {}, steps = {};
     for (int j = 0; j < W; ++j) steps[j] = j;
     if (n + W <= count) {
-      lags = load<T, W>(lag + n);
+      lags = moves ? load<T, W>(lag + n) : splat<T, W>(*lag);
       start = each ? load<int32_t, W>(index + n) : *index + static_cast<int32_t>(n) + steps;
     } else {  // the last places hold the last sample
       for (int j = 0; j < W; ++j) {
         const int64_t m = std::min(n + j, count - 1);
-        lags[j] = lag[m], start[j] = each ? index[m] : *index + static_cast<int32_t>(m);
+        lags[j] = lag[moves ? m : 0], start[j] = each ? index[m] : *index + static_cast<int32_t>(m);
       }
     }
     vec<T, W> held = lags > -far ? lags : splat<T, W>(-far);
@@ -98,18 +99,18 @@ struct Course {
   const int32_t* index;
   const T* lag;
   const T* taps;  // (orders, taps, powers)
-  int64_t indices, steps, lags, count, width, powers;
+  int64_t count, indices, steps, lags, moves, width;
 
-  Course(const Frame& frame, int place)
-      : index(frame.in<int32_t>(place)), lag(frame.in<T>(place + 1)), taps(frame.in<T>(place + 2)),
+  Course(const Frame& frame, int place, int64_t samples)
+      : index(frame.in<int32_t>(place)), lag(frame.in<T>(place + 1)), taps(frame.in<T>(place + 2)), count(samples),
         indices(frame.in_lines(place)), steps(frame.in_length(place)), lags(frame.in_lines(place + 1)),
-        count(frame.in_length(place + 1)), width(frame.in_size(place + 2, 1)), powers(frame.in_size(place + 2, 2)) {}
+        moves(frame.in_length(place + 1)), width(frame.in_size(place + 2, 1)) {}
 
   // Neighbouring lines may share their way: there are this many ways.
   int64_t ways() const { return std::max(indices, lags); }
   Way<T> way(int64_t w, int64_t length) const {
     const int64_t i = w * indices / ways(), l = w * lags / ways();
-    return {index + i * steps, steps == count && steps > 1, lag + l * count, count,
+    return {index + i * steps, steps > 1, lag + l * moves, moves > 1, count,
             static_cast<int32_t>(length - width), static_cast<int32_t>(width / 2)};
   }
 };

@@ -27,13 +27,14 @@ def native_read(
     past: Float[Array, "lines memory"],
     fresh: Float[Array, "lines samples"],
     index: Int[Array, "ways count_or_1"],
-    lag: Float[Array, "ways count"],
+    lag: Float[Array, "ways count_or_1"],
+    count: int,
     kernel: Float[np.ndarray, "taps powers"],
 ) -> Float[Array, "lines count"]:
     """`ddspfx.signal.delay.lagged_read` by a native kernel, for a kernel whose shape is in `SHAPES`."""
     rows = tuple(map(tuple, kernel.tolist()))
-    y: Float[Array, "lines count"] = _read.bind(past, fresh, index, lag, kernel=rows, order=0, both=False)[0]
-    return y
+    (y,) = _read.bind(past, fresh, index, lag, count=count, kernel=rows, order=0, both=False)
+    return jnp.asarray(y)
 
 
 @lru_cache
@@ -47,8 +48,8 @@ def polynomials(kernel: Frozen, order: int, both: bool) -> Float[np.ndarray, "or
     return np.stack(derived[order:])
 
 
-def _reading(past: Any, fresh: Any, index: Any, lag: Any, *, kernel: Frozen, order: int, both: bool) -> Any:
-    shape = jax.ShapeDtypeStruct((*past.shape[:-1], lag.shape[-1]), past.dtype)
+def _reading(past: Any, fresh: Any, index: Any, lag: Any, *, count: int, kernel: Frozen, order: int, both: bool) -> Any:
+    shape = jax.ShapeDtypeStruct((*past.shape[:-1], count), past.dtype)
     taps = jnp.asarray(polynomials(kernel, order, both), past.dtype)
     parity = {"order": np.int64(order)} if taps.shape[1] > 8 else {}
     target = register("sinc_read" if taps.shape[1] > 8 else "line_read")
@@ -72,9 +73,9 @@ def _every(rows: Any, lines: tuple[int, ...]) -> Any:
     return rows.reshape(*lines, count)
 
 
-def _read_moved(given: Any, moved: Any, *, kernel: Frozen, order: int, both: bool) -> Any:
+def _read_moved(given: Any, moved: Any, *, count: int, kernel: Frozen, order: int, both: bool) -> Any:
     past, _, index, lag = given
-    bind = partial(_read.bind, kernel=kernel)
+    bind = partial(_read.bind, count=count, kernel=kernel)
     by_lag = not isinstance(moved[3], ad.Zero)
     values = bind(*given, order=order, both=both or by_lag)
     slopes = [*values[1:], *bind(*given, order=order + 2, both=False)] if both and by_lag else values[1:]
@@ -101,7 +102,7 @@ def _lay_moved(given: Any, moved: Any, *, kernel: Frozen, order: int, sizes: tup
 
 
 def _read_back(
-    bars: Any, past: Any, fresh: Any, index: Any, lag: Any, *, kernel: Frozen, order: int, both: bool
+    bars: Any, past: Any, fresh: Any, index: Any, lag: Any, *, count: int, kernel: Frozen, order: int, both: bool
 ) -> Any:
     sizes = tuple((line.aval if ad.is_undefined_primal(line) else line).shape[-1] for line in (past, fresh))
     laid = [
@@ -118,7 +119,8 @@ def _lay_back(bars: Any, bar: Any, index: Any, lag: Any, *, kernel: Frozen, orde
     if all(isinstance(b, ad.Zero) for b in bars):
         return None, None, None
     lines = map(ad.instantiate_zeros, bars)
-    return *_read.bind(*lines, index, lag, kernel=kernel, order=order, both=False), None, None
+    read = _read.bind(*lines, index, lag, count=bar.aval.shape[-1], kernel=kernel, order=order, both=False)
+    return *read, None, None
 
 
 def _batched(bind: Any, lined: int, given: Any, axes: Any, **sizes: Any) -> Any:
@@ -150,7 +152,7 @@ def _primitive(name: str, run: Any, shapes: Any, lined: int, moved: Any, back: A
 _read = _primitive(
     "read_line",
     _reading,
-    lambda past, fresh, index, lag, *, both, **_: [past.update(shape=(*past.shape[:-1], lag.shape[-1]))] * (1 + both),
+    lambda past, fresh, index, lag, *, count, both, **_: [past.update(shape=(*past.shape[:-1], count))] * (1 + both),
     2,
     _read_moved,
     _read_back,
