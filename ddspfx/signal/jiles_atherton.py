@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ddspfx.signal.march import Step, march
+from ddspfx.signal.native.library import choose
+from ddspfx.signal.native.rows import as_row, folded, run
 from ddspfx.types import Audio, Readable
 
 SUBSTEPS = {"rk2": 8, "rk4": 4, "newton": 6}
@@ -240,9 +242,17 @@ def magnetise(
     if steps < 1:
         raise ValueError(f"substeps is {substeps}, but must be at least 1")
     Ms, a, k, share, c = (jnp.asarray(value, H.dtype) for value in parameters)
-    kappa, coupling = k / a, 3.0 * share
-    last = jnp.concatenate([H0[:, None].astype(H.dtype), H[:, :-1]], axis=1)
-    start, way, sign = last / a, (H - last) / a, jnp.sign(H - last)
+    start = jnp.stack([M0, H0], axis=1).astype(H.dtype)
+    rows = [as_row(value) for value in (H, Ms, 1.0 / a, k / a, 3.0 * share, c)]
+    M: Audio = choose(functools.partial(_native, solver, steps), functools.partial(_pure, solver, steps), start, *rows)
+    return M
+
+
+def _pure(solver: str, steps: int, at: Array, H: Array, Ms: Array, unit: Array, kappa: Array, *others: Array) -> Array:
+    coupling, c = others
+    share = coupling / 3.0
+    last = jnp.concatenate([at[:, 1:], H[:, :-1]], axis=1)
+    start, way, sign = last * unit, (H - last) * unit, jnp.sign(H - last)
     reach = REACH * steps * kappa * (1.0 - share) * (1.0 - share * c)
     rest = jnp.where(jnp.abs(way) > reach, sign * reach, way)
     begin = start + (way - rest)
@@ -250,4 +260,29 @@ def magnetise(
     back = sign * (1.0 - c) * kappa
     before, after = _solve(jnp.stack([start - back, begin - back]), jnp.broadcast_to(coupling, (2, *H.shape)), 4)
     values = (begin, rest / steps, fade, before, after, Ms, kappa, coupling, c)
-    return march(_substep(solver), M0, *values, substeps=steps)
+    return march(_substep(solver), at[:, 0], *values, substeps=steps)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _native(solver: str, steps: int, start: Array, *rows: Array) -> Array:
+    """The same in native/hysteresis.cc: one loop, where the leap is solved only if it is taken."""
+    return run("magnetise", start, rows, (rows[0].shape[1],), **_attributes(solver, steps))[0]
+
+
+def _attributes(solver: str, steps: int) -> dict[str, int]:
+    return {"solver": list(_RULES).index(solver), "steps": steps}
+
+
+def _native_forward(solver: str, steps: int, start: Array, *rows: Array) -> tuple[Array, tuple[Any, ...]]:
+    M = _native(solver, steps, start, *rows)
+    return M, (start, rows, M)
+
+
+def _native_back(solver: str, steps: int, saved: tuple[Any, ...], bar: Array) -> tuple[Array, ...]:
+    start, rows, M = saved
+    columns = [row.shape[1] for row in rows]
+    *slopes, first = run("magnetise_back", start, (bar, *rows, M), columns, **_attributes(solver, steps))
+    return first, *(folded(slope, row) for slope, row in zip(slopes, rows, strict=True))
+
+
+_native.defvjp(_native_forward, _native_back)
