@@ -48,7 +48,7 @@ def points(case: Kernel) -> Iterator[Point]:
         yield Point(case, "length", Size(seconds * RATE, 1, width))
     for batch in BATCHES:
         yield Point(case, "batch", Size(RATE, batch, width))
-    for other in set(case.widths) - {width}:
+    for other in sorted(set(case.widths) - {width}):
         yield Point(case, "width", Size(RATE, 1, other))
     for block in BLOCKS:
         yield Point(case, "block", Size(block, 1, width))
