@@ -10,7 +10,7 @@ from benchmarks.bench.case import Asked, Kernel, Peer, Place, Problem, Size
 from benchmarks.bench.limit import Work
 from benchmarks.bench.sides import Arrays, Right, Side, jax_side, torch_side
 from benchmarks.kernels.signals import RATE, noise, weights_like
-from ddspfx.signal.delay import moving_read
+from ddspfx.signal.delay import lagged_read
 from ddspfx.signal.interpolation import Kernel as Taps
 from ddspfx.signal.interpolation import kernel as interpolator
 
@@ -26,10 +26,8 @@ def wander(size: Size) -> np.ndarray:
 
 
 def ours(taps: Taps, x: jax.Array, delay: jax.Array) -> jax.Array:
-    line = jnp.pad(x, ((0, 0), (PAST, PAST)))
-    whole = jnp.floor(delay)
-    index = PAST + jnp.arange(x.shape[1]) - whole.astype(jnp.int32)
-    return moving_read(line, index, delay - whole, taps)
+    past = jnp.zeros((x.shape[0], PAST), x.dtype)
+    return lagged_read(past, x, jnp.full((1, 1), PAST), delay, taps, x.shape[1])
 
 
 def _places(taps: int, delay: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
