@@ -79,6 +79,14 @@ def philtorch_side(x: np.ndarray, coefficients: Arrays, weights: np.ndarray, dev
     return torch_side(run, {"x": x, **rows}, weights, device)
 
 
+def dasp_side(x: np.ndarray, coefficients: Arrays, weights: np.ndarray, device: str) -> Side:
+    """dasp-pytorch's frequency sampling: a long FFT, the response as a quotient of polynomials."""
+    from dasp_pytorch.signal import sosfilt_via_fsm
+
+    sos = sos_of(float64(coefficients)).astype(np.float32)
+    return torch_side(lambda x, sos: sosfilt_via_fsm(sos[None], x[None])[0], {"x": x, "sos": sos}, weights, device)
+
+
 TUNED = {"form": "df2", "unroll_factor": 16}
 """The fastest of philtorch's forms and block lengths here; its defaults take half as long again and more."""
 
@@ -95,6 +103,7 @@ class Invariant(Kernel):
             "philtorch, its defaults": Peer(
                 lambda: philtorch_side(x, coefficients, weights, place.torch), counted=False
             ),
+            "dasp-pytorch": Peer(lambda: dasp_side(x, coefficients, weights, place.torch), counted=False),
             "scipy sosfilt": Peer(lambda: Side(lambda: scipy.signal.sosfilt(sos, x)), counted=False),
         }
         flops = 9.0 * size.width * x.size
