@@ -81,7 +81,7 @@ void read(const Frame& frame) {
   const int64_t count = course.count, ways = course.ways(), shared = lines / ways;
   const bool both = frame.in_size(4, 0) > 1;
   Places<T> places;
-  Wide<T> taps[TAPS], slopes[TAPS];
+  Wide<T> taps[TAPS], slopes[TAPS] = {};
   for (int64_t w = 0; w < ways; ++w) {
     const Way<T> way = course.way(w, memory + samples);
     for (int64_t n = 0; n < count; n += W) {

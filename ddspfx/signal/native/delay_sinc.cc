@@ -71,7 +71,16 @@ inline Lot<T> weighted(const Line<const T>& from, int64_t first, const T* taps) 
   return sum;
 }
 
-// Sums over the taps of HALF samples at once, by a transposition.
+// rows[0][i] <- the sum over rows[i]: a transposition that adds as soon as it can.
+template <int STEP, class V>
+inline void sum_each(V (&rows)[HALF]) {
+  for (int i = 0; i < STEP; ++i) {
+    swap_blocks<HALF, STEP>(rows[i], rows[i + STEP], LANES);
+    rows[i] += rows[i + STEP];
+  }
+  if constexpr (STEP > 1) sum_each<STEP / 2>(rows);
+}
+
 template <class T>
 inline void read_tile(const Line<const T>& from, const Tile<T>& tile, T* y, int live) {
   for (int j = 0; j < live; j += HALF) {
@@ -79,9 +88,7 @@ inline void read_tile(const Line<const T>& from, const Tile<T>& tile, T* y, int 
     const int count = std::min(HALF, live - j);
     for (int i = 0; i < count; ++i) rows[i] = weighted(from, tile.first[j + i], tile.taps[j + i]);
     for (int i = count; i < HALF; ++i) rows[i] = Lot<T>{};
-    transpose<T, HALF>(rows);
-    for (int step = HALF / 2; step; step /= 2)
-      for (int i = 0; i < step; ++i) rows[i] += rows[i + step];
+    sum_each<HALF / 2>(rows);
     if (count == HALF) store<T, HALF>(y + j, rows[0]);
     else for (int i = 0; i < count; ++i) y[j + i] = rows[0][i];
   }
