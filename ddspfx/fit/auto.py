@@ -32,6 +32,8 @@ ALIKE = 1.03
 """Validation errors closer than that are not told apart; the smaller model is kept."""
 ROOM = 1.3
 """Of the tracked span: how far the delay line reaches."""
+GRID = 1.25
+"""Ratio of the lengths that a delay line may have: recordings that wander alike share their compiled programs."""
 
 
 def wander(takes: Sequence[Take]) -> tuple[float, float] | None:
@@ -44,7 +46,10 @@ def wander(takes: Sequence[Take]) -> tuple[float, float] | None:
         delay = take.trajectory(np.linspace(start, stop, 4_000) / take.sample_rate)
         if np.std(delay) * take.sample_rate > MOVES:
             spans.append(float(np.max(np.abs(take.trajectory.bounds() or delay))))
-    return None if not spans else (-ROOM * max(spans) - 1e-3, ROOM * max(spans) + 1e-3)
+    if not spans:
+        return None
+    reach = 1e-3 * GRID ** np.ceil(np.log(1e3 * ROOM * max(spans) + 1) / np.log(GRID))
+    return (-float(reach), float(reach))
 
 
 def knobs(takes: Sequence[Take]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
