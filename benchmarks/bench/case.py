@@ -2,6 +2,7 @@
 
 import abc
 import gc
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -206,7 +207,7 @@ def _on_device(kernel: Kernel, size: Size, device: Place) -> Row:
     row: Row = {}
     for direction in ("forward", "both"):
         works = {name: getattr(side, direction) for name, side in {"ddspfx": problem.ours, **sides}.items()}
-        times = interleaved({name: work for name, work in works.items() if work})
+        times = interleaved({name: work for name, work in works.items() if work}, 3.0, time.perf_counter)
         label = "gpu_forward" if direction == "forward" else "gpu_backward"
         row[f"{label}_seconds"] = {name: spread(values)._asdict() for name, values in times.items()}
         rivals = [name for name in times if name != "ddspfx" and problem.peers[name].counted]

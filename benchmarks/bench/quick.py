@@ -14,7 +14,7 @@ def run_quick(cases: Sequence[Case], bench: Bench, about: Row, out: Path | None,
     rows: list[Row] = []
     start = time.monotonic()
     for number, case in enumerate(cases):
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.process_time()
         for row in case.rows(bench):
             rows.append({**row, "case": case.name, "about": about})
             print(f"    {summary(row)}", flush=True)
@@ -23,6 +23,7 @@ def run_quick(cases: Sequence[Case], bench: Bench, about: Row, out: Path | None,
         for row in rows:
             if row["case"] == case.name:
                 row["case_seconds"] = spent
+                row["core_share"] = min(1.0, (time.process_time() - worked) / spent)
         left = _left(cases[number + 1 :], costs)
         done = time.monotonic() - start
         print(

@@ -19,7 +19,7 @@ def markdown(rows: Sequence[Row], title: str) -> str:
     lines = [f"# {title}", "", *head(about), ""]
     lines += ["| " + " | ".join(heads) + " |", "| --- | --- |" + " ---: |" * (len(heads) - 2)]
     lines += ["| " + " | ".join([*_cells(row), *(_gpu(row) if gpu else ())]) + " |" for row in rows]
-    return "\n".join([*lines, "", *_reading(), *_faults(rows)]) + "\n"
+    return "\n".join([*lines, "", *_reading(rows), *_faults(rows)]) + "\n"
 
 
 def head(about: Row) -> list[str]:
@@ -31,7 +31,8 @@ def head(about: Row) -> list[str]:
         f"`{about['command']}`, {about['date']}. {about['processor']}, one core of {about['cores']} "
         f"({'pinned' if about['pinned_to'] is not None else 'not pinned'}), {about['system']}, {versions}. "
         f"The core copies {about['copy_gb_s']:.1f} GB/s and multiplies matrices at {about['product_gflop_s']:.0f} "
-        f"GFLOP/s; an empty jitted call takes {about['empty_call_us']:.1f} µs."
+        f"GFLOP/s; an empty jitted call takes {about['empty_call_us']:.1f} µs. Seconds are those that the process spent "
+        "on its core, which on an idle machine is the wall clock's time."
     ]
 
 
@@ -104,12 +105,14 @@ def _times(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}×"
 
 
-def _reading() -> list[str]:
+def _reading(rows: Sequence[Row]) -> list[str]:
+    shares = [row["core_share"] for row in rows if "core_share" in row]
+    busy = f" It had its core for {min(shares):.0%} to {max(shares):.0%} of the time." if shares else ""
     return [
         "Ratios are the fastest peer's time over ours, the median of the rounds (quartiles); a bold one falls short. "
         "Errors are the largest difference from a float64 reference as a share of its largest value. *Limit* is our "
         "time over the least that this core needs for the bytes and operations that cannot be avoided. 10 s × 8 at "
-        "44.1 kHz, float32, unless the name says otherwise.",
+        "44.1 kHz, float32, unless the name says otherwise." + busy,
         "",
     ]
 
