@@ -31,8 +31,8 @@ def head(about: Row) -> list[str]:
         f"`{about['command']}`, {about['date']}. {about['processor']}, one core of {about['cores']} "
         f"({'pinned' if about['pinned_to'] is not None else 'not pinned'}), {about['system']}, {versions}. "
         f"The core copies {about['copy_gb_s']:.1f} GB/s and multiplies matrices at {about['product_gflop_s']:.0f} "
-        f"GFLOP/s; an empty jitted call takes {about['empty_call_us']:.1f} µs. Seconds are those that the process spent "
-        "on its core, which on an idle machine is the wall clock's time."
+        f"GFLOP/s; an empty jitted call takes {about['empty_call_us']:.1f} µs. Seconds are those that the process "
+        "spent on its core, which on an idle machine is the wall clock's time."
     ]
 
 
