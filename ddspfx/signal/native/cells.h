@@ -6,7 +6,8 @@
 namespace ddspfx {
 
 // Gates are in the order of their biases, the input drives the first ENTERED of them, the product of the hidden state
-// the DRIVEN ones. `step` takes the gates' sums and the states before (h, c) to the states after, and what `back` needs.
+// the DRIVEN ones. `step` takes the gates' sums and the states before (h, c) to the states after, and keeps what `back`
+// needs.
 // `back` takes the slopes of the states after to those of the gates' sums and of the states before, but for what passes
 // through the product.
 struct Gru {  // reset, keep, the input's share of new, the state's share of new

@@ -17,7 +17,8 @@ class Forward {
       : sizes_(frame, 0, 2), x_(frame.in<T>(0)), input_(frame.in<T>(1)), recurrent_(frame.in<T>(2)),
         bias_(frame.in<T>(3)), h_(frame.out<T>(0)), kept_(keep ? frame.out<T>(1 + S) : nullptr),
         rows_(sizes_.rows()), packed_(sizes_.padded * D * sizes_.padded),
-        entry_((sizes_.inputs * E + 4) * sizes_.padded), room_((S + 1) * rows_ * sizes_.padded), place_(rows_), late_(rows_) {
+        entry_((sizes_.inputs * E + 4) * sizes_.padded), room_((S + 1) * rows_ * sizes_.padded), place_(rows_),
+        late_(rows_) {
     for (int s = 0; s <= S; ++s) state_[s] = room_.data() + s * rows_ * sizes_.padded;
     for (int s = 0; s < S; ++s) start_[s] = frame.in<T>(4 + s), end_[s] = frame.out<T>(1 + s);
   }
@@ -67,7 +68,8 @@ class Forward {
   template <int M>
   void tile(int64_t t, int64_t j, int64_t row) {
     vec<T, W> product_[M][D];
-    product<T, W, M, D>(state(0, row), sizes_.padded, packed_.data() + j * sizes_.padded * D * W, sizes_.padded, product_);
+    const T* weights = packed_.data() + j * sizes_.padded * D * W;
+    product<T, W, M, D>(state(0, row), sizes_.padded, weights, sizes_.padded, product_);
     for (int m = 0; m < M; ++m) unit(t, j, row + m, product_[m]);
   }
 
@@ -99,9 +101,10 @@ class Forward {
   std::vector<int64_t> place_, late_;
 };
 
-// x (takes, samples, channels, inputs), input (groups, inputs, entered hidden), recurrent (groups, hidden, driven hidden),
-// bias (groups, 4 hidden), states (takes, channels, hidden) each
-// -> h (takes, samples, channels, hidden), states after the end [, what the slopes need (.., kept, hidden)]
+// x (takes, samples, channels, inputs), input (groups, inputs, entered hidden), recurrent (groups, hidden,
+// driven hidden), bias (groups, 4 hidden), states (takes, channels, hidden) each
+// -> h (takes, samples, channels, hidden), states after the end [, what the slopes need (takes, samples + 1, channels,
+// kept, hidden)]
 template <class T>
 void gru(const Frame& frame) { Forward<T, Gru>(frame, false).run(); }
 template <class T>

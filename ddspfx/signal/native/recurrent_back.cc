@@ -7,9 +7,7 @@ using namespace ddspfx;
 namespace {
 
 constexpr int64_t CHUNK = 32;  // samples
-#ifndef AHEAD
-#define AHEAD 3
-#endif
+constexpr int64_t AHEAD = 2;   // samples by which reading is announced: processors foresee what goes forwards in time
 
 template <class T, class Cell>
 class Backward {
@@ -109,7 +107,6 @@ class Backward {
     const T* earlier = t ? h_ + (place - channels_) * hidden : start_ + (take * channels_ + row) * hidden;
     const vec<T, W> h = load_part<T, W>(earlier + j * W, left);
     const T *kept_here = kept_ + (place + late) * K * hidden + j * W, *slope_here = slope_h_ + place * hidden + j * W;
-    // Processors foresee what is read forwards in time.
     for (int n = 0; n < K; ++n) __builtin_prefetch(kept_here + (n - AHEAD * channels_ * K) * hidden);
     __builtin_prefetch(slope_here - AHEAD * channels_ * hidden);
     __builtin_prefetch(earlier + j * W - AHEAD * channels_ * hidden);
