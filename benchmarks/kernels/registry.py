@@ -1,5 +1,6 @@
 """Every case of the table, in its order. A new one is a class with `name` and `rows`, and a place in this list."""
 
+from benchmarks import training
 from benchmarks.bench.case import Case
 from benchmarks.kernels import compressor, convolution, delays, filters, hysteresis, oversampling, recurrent, spectra
 
@@ -23,6 +24,7 @@ CASES: tuple[Case, ...] = (
     spectra.Spectra(),
     convolution.LongFIR(),
     oversampling.Oversampling(),
+    training.Training(),
 )
 
 
