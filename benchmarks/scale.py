@@ -23,9 +23,9 @@ import numpy as np
 from benchmarks.table import write_table
 
 Rows = list[dict[str, Any]]
-TURNS = 3
-SECONDS = 20.0
-PASSES = (2, 10)
+TURNS = 2
+SECONDS = 12.0
+PASSES = (4, 40)
 COUNT = 10_000
 
 

@@ -22,8 +22,8 @@ from ddspfx.models.recipe import Setting
 
 RATE = 44_100
 SETTINGS = Settings(sequences=16, segment=2048, chunks=2, warm_up=2048)
-MODELS = ("gru", "tape", "compressor")
-ROUNDS = 12
+MODELS = ("gru", "tape")
+ROUNDS = 10
 
 
 def take() -> Take:
