@@ -8,7 +8,7 @@ from scipy import signal
 
 from ddspfx.blocks.fir import FIR
 from ddspfx.clock import Clock
-from ddspfx.signal.fir import direct, fir, overlap_save
+from ddspfx.signal.fir import direct, fir, overlap_save, short
 from ddspfx.testing import in_pieces
 
 
@@ -34,6 +34,17 @@ def test_partitions_are_the_direct_sum_in_float64():
     with jax.enable_x64(True):
         line, h = jnp.asarray(_noise(2, 1_000)), jnp.asarray(np.stack([_taps(70), _taps(70, 2)]))
         assert jnp.abs(overlap_save(line, h) - direct(line, h)).max() < 1e-13
+
+
+@pytest.mark.parametrize("taps, count", [(70, 9), (64, 8), (33, 32)])
+def test_a_short_piece_is_the_direct_sum_values_and_slopes(taps, count):
+    with jax.enable_x64(True):
+        line, h = jnp.asarray(_noise(2, taps + count - 1)), jnp.asarray(_taps(taps))[None]
+        weights = jnp.asarray(_noise(2, count, 3))
+        slopes = [jax.grad(lambda *given, way=way: (weights * way(*given)).sum(), (0, 1)) for way in (short, direct)]
+        assert jnp.abs(short(line, h) - direct(line, h)).max() < 1e-13
+        for one, other in zip(*(slope(line, h) for slope in slopes), strict=True):
+            assert jnp.abs(one - other).max() < 1e-13
 
 
 def test_pieces_are_the_whole_however_they_are_convolved():
