@@ -12,7 +12,8 @@ from scipy.signal import resample_poly
 import ddspfx
 from ddspfx.blocks.hysteresis import FULL_SCALE_FIELD, UNIT_MAGNETISATION
 from ddspfx.clock import Clock
-from ddspfx.signal.jiles_atherton import Magnetics, anhysteretic, langevin, magnetise
+from ddspfx.signal.jiles_atherton import Magnetics, anhysteretic, magnetise
+from ddspfx.signal.langevin import langevin
 
 SOLVERS = ["rk2", "rk4", "newton"]
 RATE = 8 * 44_100

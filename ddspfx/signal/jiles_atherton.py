@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
+from ddspfx.signal.langevin import bent_langevin, langevin
 from ddspfx.signal.march import Step, march
 from ddspfx.signal.native.library import choose
 from ddspfx.signal.native.rows import as_row, folded, run
@@ -35,61 +35,6 @@ class Magnetics(NamedTuple):
     reversibility: Readable
 
 
-@functools.cache
-def _fraction(depth: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """P and Q, highest power first: 1 / (3 + z / (5 + z / (7 + ...))) = P(z) / Q(z), cut at 2 depth + 1."""
-    top, bottom = np.poly1d([1.0]), np.poly1d([2.0 * depth + 1])
-    for odd in range(2 * depth - 1, 2, -2):
-        top, bottom = bottom, odd * bottom + np.poly1d([1.0, 0.0]) * top
-    top, bottom = top / bottom[0], bottom / bottom[0]
-    return tuple(map(float, top.coeffs)), tuple(map(float, bottom.coeffs))
-
-
-def _horner(coefficients: tuple[float, ...], z: Array) -> Array:
-    total = jnp.full_like(z, coefficients[0])
-    for coefficient in coefficients[1:]:
-        total = total * z + coefficient
-    return total
-
-
-def _derivative(coefficients: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple((len(coefficients) - 1 - place) * value for place, value in enumerate(coefficients[:-1]))
-
-
-def _curve(x: Array) -> tuple[Array, Array, Array]:
-    """L, L' and L'': from r(x) = L / x and r'(x), L' = 1 - L^2 - 2 r and L'' = -2 (L L' + r')."""
-    edge, depth = (20.0, 26) if x.dtype == jnp.float64 else (9.0, 12)
-    size = jnp.abs(x)
-    far = size > edge
-    near = jnp.where(far, 1.0, x * x)
-    away = jnp.where(far, size, edge)
-    top, bottom = _fraction(depth)
-    inverse = 1.0 / jnp.where(far, away * away, _horner(bottom, near))
-    ratio = inverse * jnp.where(far, away - 1.0, _horner(top, near))
-    rise = _horner(_derivative(top), near) - ratio * _horner(_derivative(bottom), near)
-    by_x = inverse * jnp.where(far, jnp.sign(x) * (2.0 * away * inverse - 1.0), 2.0 * x * rise)
-    value = x * ratio
-    slope = 1.0 - value * value - 2.0 * ratio
-    return value, slope, -2.0 * (value * slope + by_x)
-
-
-@jax.custom_jvp
-def langevin(x: Readable) -> tuple[Readable, Readable]:
-    """L(x) = coth x - 1/x and its slope L'(x) = 1 - L^2 - 2 L / x, exact and smooth through zero.
-
-    Below |x| = 9 (20 in float64) by Lambert's continued fraction x / (3 + x^2 / (5 + x^2 / (7 + ...))),
-    above it coth x = sign x to the last digit; so there is one division, no exponential, nothing singular.
-    """
-    value, slope, _ = _curve(x)
-    return value, slope
-
-
-@langevin.defjvp
-def _langevin_jvp(primal: tuple[Readable], tangent: tuple[Readable]) -> tuple[Any, Any]:
-    value, slope, bend = _curve(*primal)
-    return (value, slope), (slope * tangent[0], bend * tangent[0])
-
-
 @jax.custom_jvp
 def _slope(h: Array, m: Array, delta: Array, kappa: Array, coupling: Array, c: Array) -> Array:
     """dm/dh for m = M / Ms, h = H / a, kappa = k / a, coupling = alpha Ms / a, delta = sign dH.
@@ -110,7 +55,7 @@ def _slope_jvp(primal: tuple[Array, ...], tangent: tuple[Array, ...]) -> tuple[A
     """By hand, because what autodiff makes of the clip and the quotients compiles five times slower."""
     h, m, delta, kappa, coupling, c = primal
     dh, dm, _, dkappa, dcoupling, dc = tangent
-    curve, steep, bend = _curve(h + coupling * m)
+    curve, steep, bend = bent_langevin(h + coupling * m)
     width = (1.0 - c) * kappa
     behind, most = delta * (curve - m), width * (1 / 3)
     lag = jnp.clip(behind, 0.0, most)
@@ -231,6 +176,9 @@ def magnetise(
     midpoint). `substeps` equal steps a sample, none longer than `REACH` k (1 - s) (1 - s c) with s the coupling,
     the field in which the steepest part relaxes: of a longer way, what comes before is leapt over, since its
     memory fades as exp(-|dH| / k), to M = Man(H - delta (1 - c) k) plus what has not faded. |M| <= Ms always.
+    At random settings RK4 is within 3e-3 of saturation where nothing is leapt over and steps stay below a. A leap
+    may miss by 6e-3 at couplings below a half, and by half of saturation near 0.95, where the reach is far shorter
+    than the memory: more substeps, or oversampling, make leaps rarer.
     Raises ValueError for an unknown solver.
     Sources: Jiles and Atherton (1986), J. Magn. Magn. Mater. 61; Holters and Zölzer (2016), DAFx, for the
     equation with D; Chowdhury (2019), "Real-time physical modelling for analog tape machines", DAFx, for tape.
