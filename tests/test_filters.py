@@ -13,7 +13,9 @@ from ddspfx.blocks.filter import AllPass, BandPass, HighPass, HighShelf, LowPass
 from ddspfx.blocks.one_pole import DCBlocker, OnePole
 from ddspfx.clock import Clock
 from ddspfx.listing import slots
+from ddspfx.signal.native.library import pure
 from ddspfx.signal.recurrence import StateSpace, invariant, varying
+from ddspfx.signal.svf import Section, cascade
 from ddspfx.slot import AbstractSource, Constant
 from ddspfx.testing import in_pieces
 
@@ -111,7 +113,8 @@ def test_a_signal_that_stands_still_is_a_number(kind, cutoff):
     number, end = _play(kind(cutoff), x, 44_100)
     moving, end_moving = _play(kind(Constant(cutoff)), x, 44_100)
     assert jnp.abs(number - moving).max() <= 3e-6 * max(1.0, float(jnp.abs(number).max()))
-    assert jnp.abs(end - end_moving).max() <= 3e-6 * max(1.0, float(jnp.abs(end).max()))
+    # The tangent of a number and that of a row differ by one rounding, which near Nyquist the integrators feel.
+    assert jnp.abs(end - end_moving).max() <= 5e-6 * max(1.0, float(jnp.abs(end).max()))
 
 
 def test_a_moving_filter_loses_energy_however_fast_it_moves():
@@ -243,6 +246,44 @@ def test_first_order_filters_are_their_difference_equations():
     a = np.exp(-2 * np.pi * 30.0 / rate)
     y, _ = _play(DCBlocker([30.0]), jnp.asarray(x, float), rate)
     assert np.abs(y - signal.lfilter([(1 + a) / 2, -(1 + a) / 2], [1, -a], x)).max() <= 1e-5
+
+
+@pytest.mark.parametrize("channels, each", [(1, False), (3, True), (9, False)])
+def test_sections_in_lanes_are_sections_in_blocks_values_and_slopes(channels, each):
+    """Sample by sample in the native kernel, or in blocks: two ways to the same numbers, in float64."""
+    with jax.enable_x64(True):
+        rng, shape = np.random.default_rng(channels), (channels, 1) if each else ()
+        sections = tuple(
+            Section(
+                *(jnp.asarray(rng.uniform(low, high, shape)) for low, high in ((0.01, 2), (0.2, 2), *[(-1, 1)] * 3))
+            )
+            for _ in range(4)
+        )
+        given = sections, jnp.asarray(_noise(channels, 171)), jnp.asarray(_noise(channels, 8, 1).reshape(-1, 4, 2))
+
+        def loss(sections, x, state):
+            y, end = cascade(x, sections, state)
+            return (y * jnp.cos(y)).sum() + (end**3).sum(), (y, end)
+
+        found = jax.jit(jax.value_and_grad(loss, (0, 1, 2), has_aux=True))(*given)
+        with pure():
+            wanted = jax.jit(jax.value_and_grad(loss, (0, 1, 2), has_aux=True))(*given)
+        for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+            assert jnp.abs(one - other).max() <= 1e-11 * max(1.0, float(jnp.abs(other).max()))
+
+
+def test_a_batch_of_takes_is_filtered_as_each_take():
+    x, block = jnp.asarray(_noise(5, 400), float)[:, None], Biquad.from_sos(signal.butter(6, 0.2, output="sos"))
+
+    def loss(block, x):
+        y, _ = block(x, block.init_state(1, 48_000), Clock.zero(48_000))
+        return (y**2).sum()
+
+    slope = eqx.filter_jit(jax.grad(lambda b, x: jax.vmap(loss, (None, 0))(b, x).sum()))(block, x)
+    each = [eqx.filter_jit(jax.grad(loss))(block, take) for take in x]
+    wanted = jax.tree.map(lambda *leaves: sum(leaves), *each)
+    for one, other in zip(jax.tree.leaves(slope), jax.tree.leaves(wanted), strict=True):
+        assert np.abs(one - other).max() <= 1e-5 * np.abs(other).max()
 
 
 def test_a_graphic_equaliser_meets_its_gains_at_the_centres():

@@ -10,6 +10,7 @@ from jaxtyping import Array, Complex, Float
 from ddspfx.signal.native.library import choose
 from ddspfx.signal.native.rows import as_row, folded, run
 from ddspfx.signal.recurrence import BLOCK, StateSpace, invariant, varying
+from ddspfx.signal.sections import walk_sections
 from ddspfx.types import Audio, Readable
 
 CHUNK = 64
@@ -19,6 +20,8 @@ GROUP = 6
 """Sections that run as one system: 12 of them on 5 s of stereo take 3 ms so, and 20 ms one by one (two CPU cores)."""
 _LONG = 4 * BLOCK
 """Samples a block for several sections at once, the fastest for six."""
+_ALONE = 2**13
+"""Samples of a single channel beyond which blocks are faster than one lane of the native kernel."""
 
 
 class Section(NamedTuple):
@@ -67,7 +70,7 @@ def svf(x: Audio, section: Section, state: Float[Array, "channels 2"]) -> tuple[
         rows = [as_row(jnp.asarray(value, dtype)) for value in (x, *section)]
         y, end = choose(_moving, _moving_plain, jnp.asarray(state, dtype), *rows)
         return y, end
-    return invariant(x, _joined((section,), x.shape[0]), state)
+    return _still(x, (section,), state)
 
 
 def _moving_plain(state: Array, x: Array, *coefficients: Array) -> tuple[Array, Array]:
@@ -105,7 +108,7 @@ def cascade(
         if len(group) == 1:
             x, new = svf(x, group[0], before[:, 0])
         else:
-            x, new = invariant(x, _joined(group, channels), before.reshape(channels, -1), _LONG)
+            x, new = _still(x, group, before.reshape(channels, -1))
         after.append(new.reshape(before.shape))
         start += len(group)
     return x, jnp.concatenate(after, axis=1)
@@ -122,16 +125,41 @@ def _groups(sections: tuple[Section, ...]) -> list[tuple[Section, ...]]:
     return groups
 
 
-def _joined(sections: tuple[Section, ...], channels: int) -> StateSpace:
-    """Sections of numbers in a row as one system, or as one for each channel when any has a number a channel."""
+def _still(x: Audio, sections: tuple[Section, ...], state: Array) -> tuple[Audio, Array]:
+    """Sections of numbers in a row: sample by sample in the native kernel, or as one system in blocks."""
+    stacked = _stacked(sections, x.shape[0])
+    dtype = jnp.result_type(x, *stacked)
+    given = [jnp.asarray(value, dtype) for value in (state, x, *stacked)]
+    lonely = x.shape[0] == 1 and x.shape[1] > _ALONE
+    y, end = _in_blocks(*given) if lonely else choose(_in_lanes, _in_blocks, *given)
+    return y, end
+
+
+def _stacked(sections: tuple[Section, ...], channels: int) -> Section:
+    """Sections of numbers as one of (sections,) coefficients, or (sections, channels) if any has one a channel."""
     coefficients = jnp.broadcast_arrays(*(c for section in sections for c in section))
     if coefficients[0].ndim == 2:
         values = coefficients[0].shape[0]
         if values not in (1, channels):
             raise ValueError(f"a filter has {values} values in a slot, but must have 1 or {channels}: one a channel")
         coefficients = [c[:, 0] if values > 1 else c[0, 0] for c in coefficients]
-    stacked = state_space(Section(*(jnp.stack(coefficients[i::5]) for i in range(5))))
-    return functools.reduce(in_row, [StateSpace(*(leaf[i] for leaf in stacked)) for i in range(len(sections))])
+    return Section(*(jnp.stack(coefficients[i::5]) for i in range(5)))
+
+
+def _in_blocks(state: Array, x: Audio, *stacked: Array) -> tuple[Audio, Array]:
+    systems = state_space(Section(*stacked))
+    count = systems.D.shape[0]
+    joined = functools.reduce(in_row, [StateSpace(*(leaf[i] for leaf in systems)) for i in range(count)])
+    y, end = invariant(x, joined, state, BLOCK if count == 1 else _LONG)
+    return y, end
+
+
+def _in_lanes(state: Array, x: Audio, *stacked: Array) -> tuple[Audio, Array]:
+    section, system = Section(*stacked), state_space(Section(*stacked))
+    g, both = section.g, section.g + section.damping
+    numbers = jnp.stack([both, g, 2 * g / (1 + g * both), system.C[..., 0], system.C[..., 1], system.D], -1)
+    y, end = walk_sections(state, x, jnp.moveaxis(numbers, 0, -2).reshape(-1, numbers.shape[0] * 6))
+    return y, end
 
 
 def in_row(first: StateSpace, second: StateSpace) -> StateSpace:
