@@ -13,7 +13,7 @@ import optax
 from ddspfx.block import AbstractBlock, quiet
 from ddspfx.clock import Clock
 from ddspfx.fit.batch import Batch, Material, Sequences
-from ddspfx.fit.devices import Devices
+from ddspfx.fit.devices import Devices, agreed
 from ddspfx.fit.latents import Latents, bind, unstack
 from ddspfx.fit.profile import phase
 from ddspfx.fit.settings import Settings
@@ -99,7 +99,7 @@ class Steps:
     def begin(self, model: AbstractBlock, latents: Latents) -> Learner:
         """The learner before its first step."""
         trainable = eqx.filter((model, latents), eqx.is_inexact_array)
-        return Learner(model, latents, self.optimiser.init(trainable))
+        return agreed(Learner(model, latents, self.optimiser.init(trainable)))
 
     def _play(self, both: Any, batch: Batch, x: Any, states: Any, offset: Any) -> tuple[Audio, Any]:
         """What the model, with each recording's latents, plays on every sequence; each device its share of them."""
@@ -137,16 +137,20 @@ class Steps:
         return self.loss(y.reshape(-1, count), target.reshape(-1, count)), after
 
     def slope(self, both: Any, states: Any, batch: Batch, offset: Any) -> tuple[tuple[Scalar, Any], Any]:
-        """What `cost` gives, and its slope."""
-        found: tuple[tuple[Scalar, Any], Any]
-        found = eqx.filter_value_and_grad(self.cost, has_aux=True)(both, states, batch, offset)
+        """What `cost` gives, and its slope; what is frozen has none, and nothing is computed for it."""
+
+        def cost(both: Any) -> tuple[Scalar, Any]:
+            leaves, rest = eqx.partition(both, eqx.is_inexact_array)
+            held = jax.tree.map(lambda leaf, f: leaf if f > 0 else jax.lax.stop_gradient(leaf), leaves, self.factors)
+            return self.cost(eqx.combine(held, rest), states, batch, offset)
+
+        found: tuple[tuple[Scalar, Any], Any] = eqx.filter_value_and_grad(cost, has_aux=True)(both)
         return found
 
     def moved(self, learner: Learner, slope: Any, rate: Any) -> Learner:
         """The learner after a step against `slope`."""
         both = (learner.model, learner.latents)
         trainable = eqx.filter(both, eqx.is_inexact_array)
-        slope = jax.tree.map(lambda g, factor: g * (factor > 0), slope, self.factors)
         moves, state = self.optimiser.update(slope, learner.optimiser, trainable)
         moves = jax.tree.map(lambda move, factor: rate * factor * move, moves, self.factors)
         model, latents = eqx.apply_updates(both, moves)
