@@ -6,10 +6,12 @@ from typing import Any, TypeVar
 import equinox as eqx
 import jax
 
+from ddspfx._xla import call_in_place
 from ddspfx.clock import Clock
 from ddspfx.slot import AbstractSource
 from ddspfx.types import Audio, State
 
+call_in_place()
 Model = TypeVar("Model")
 
 

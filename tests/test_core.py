@@ -355,7 +355,7 @@ def test_stream_plays_what_render_renders_in_constant_memory() -> None:
     played = []
     for start in range(0, 1_000, 100):
         played.append(stream(jnp.asarray(X[:, start : start + 100])))
-        sizes.add(tuple(leaf.shape for leaf in jax.tree.leaves(stream._state)))
+        sizes.add(tuple(leaf.shape for leaf in jax.tree.leaves(stream._packed)))
     y = np.concatenate(played, axis=1)
     assert stream.latency == 30 and len(sizes) == 1
     assert np.abs(y[:, 30:] - render(block, X, RATE, key=4)[:, :-30]).max() < 1e-6

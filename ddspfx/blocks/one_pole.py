@@ -1,11 +1,12 @@
 """First-order filters: a one-pole low-pass, and one that takes DC out."""
 
-import jax
 import jax.numpy as jnp
 
 from ddspfx.block import AbstractBlock
 from ddspfx.clock import Clock
-from ddspfx.signal.recurrence import StateSpace, invariant, varying
+from ddspfx.signal.envelope import smooth
+from ddspfx.signal.native.library import choose
+from ddspfx.signal.recurrence import StateSpace, invariant
 from ddspfx.slot import SlotLike, param, read
 from ddspfx.types import Audio, Readable, State
 
@@ -15,15 +16,22 @@ def decay(cutoff: Readable, sample_rate: float) -> Readable:
     return jnp.expm1(-2 * jnp.pi / sample_rate * cutoff)
 
 
-def _run(x: Audio, E: Readable, C: Readable, D: Readable, state: State) -> tuple[Audio, State]:
-    """The system s' = s + E (s - x), y = C s + D x, by the kernel that the shapes ask for."""
-    E, C, D = jnp.broadcast_arrays(E, C, D)
-    system = StateSpace(E[..., None, None], -E[..., None], C[..., None], D)
-    if D.ndim == 2 and D.shape[1] > 1:
-        return varying(x, system, state)
-    if D.ndim == 2:
-        system = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (x.shape[0], *leaf.shape[1:]))[:, 0], system)
-    return invariant(x, system, state)
+def _means(x: Audio, E: Readable, state: State) -> tuple[Audio, State]:
+    """s' = s + E (s - x): s before every sample, and the last, by the kernel that the shape of E asks for."""
+    moving = E.ndim == 2 and E.shape[1] > 1
+    done: tuple[Audio, State] = _marched(x, E, state) if moving else choose(_marched, _in_blocks, x, E, state)
+    return done
+
+
+def _marched(x: Audio, E: Readable, state: State) -> tuple[Audio, State]:
+    after = smooth(x, -E, -E, state[:, 0])
+    return jnp.concatenate([state, after[:, :-1]], axis=1), after[:, -1:]
+
+
+def _in_blocks(x: Audio, E: Readable, state: State) -> tuple[Audio, State]:
+    E = jnp.broadcast_to(E[:, 0], x.shape[:1]) if E.ndim == 2 else E
+    one = jnp.ones_like(E)
+    return invariant(x, StateSpace(E[..., None, None], -E[..., None], one[..., None], 0 * one), state)
 
 
 class OnePole(AbstractBlock):
@@ -39,7 +47,8 @@ class OnePole(AbstractBlock):
 
     def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
         E = decay(read(self.cutoff, x, clock), clock.sample_rate)
-        return _run(x, E, 1 + E, -E, state)
+        before, end = _means(x, E, state)
+        return before + E * (before - x), end
 
 
 class DCBlocker(AbstractBlock):
@@ -56,7 +65,8 @@ class DCBlocker(AbstractBlock):
 
     def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
         E = decay(read(self.cutoff, x, clock), clock.sample_rate)
-        return _run(x, E, -(1 + E / 2), 1 + E / 2, state)
+        before, end = _means(x, E, state)
+        return (1 + E / 2) * (x - before), end
 
 
 __all__ = ["DCBlocker", "OnePole", "decay"]

@@ -34,7 +34,7 @@ template <class T>
 void smooth(const Frame& frame) {
   const Rows<T> in[3] = {in_rows<T>(frame, 1), in_rows<T>(frame, 2), in_rows<T>(frame, 3)};
   const Result<T> out[1] = {result<T>(frame, 0)};
-  march(in, out, frame.in<T>(0), frame.out<T>(1), frame.in_size(0, 0), frame.out_size(0, 1), false,
+  march(in, out, frame.in<T>(0), frame.out<T>(1), frame.in_lines(0), frame.out_length(0), false,
                     Smooth());
 }
 
@@ -44,7 +44,7 @@ void smooth_back(const Frame& frame) {
   const Rows<T> in[5] = {in_rows<T>(frame, 1), in_rows<T>(frame, 2), in_rows<T>(frame, 3), in_rows<T>(frame, 4),
                          late_rows<T>(frame, 5, frame.in<T>(6), 1)};
   const Result<T> out[3] = {result<T>(frame, 0), result<T>(frame, 1), result<T>(frame, 2)};
-  march(in, out, frame.in<T>(0), frame.out<T>(3), frame.in_size(0, 0), frame.in_size(1, 1), true,
+  march(in, out, frame.in<T>(0), frame.out<T>(3), frame.in_lines(0), frame.in_length(1), true,
                     SmoothBack());
 }
 

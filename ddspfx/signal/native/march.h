@@ -192,20 +192,20 @@ inline void unwind(const Rows<T> (&in)[IN], const Rows<T>& slope, const Result<T
 // The places of the inputs as rows, all of (channels or 1, samples or 1).
 template <class T>
 inline Rows<T> in_rows(const Frame& frame, int place) {
-  return rows(frame.in<T>(place), frame.in_size(place, 0), frame.in_size(place, 1));
+  return rows(frame.in<T>(place), frame.in_lines(place), frame.in_length(place));
 }
 
 template <class T>
 inline Rows<T> late_rows(const Frame& frame, int place, const T* first, int64_t step) {
   Rows<T> late = in_rows<T>(frame, place);
   late.first = first, late.step = step, late.time = 1;
-  if (frame.in_size(place, 0) > 1) late.channel = frame.in_size(place, 1);
+  if (frame.in_lines(place) > 1) late.channel = frame.in_length(place);
   return late;
 }
 
 template <class T>
 inline Result<T> result(const Frame& frame, int place) {
-  return {frame.out<T>(place), frame.out_size(place, 1)};
+  return {frame.out<T>(place), frame.out_length(place)};
 }
 
 }  // namespace ddspfx

@@ -32,27 +32,30 @@ def _caller(target: str, columns: tuple[int, ...], attributes: tuple[tuple[str, 
 
     @jax.custom_batching.custom_vmap
     def call(start: Array, *rows: Array) -> tuple[Array, ...]:
-        shapes = [jax.ShapeDtypeStruct((start.shape[0], count), start.dtype) for count in columns]
+        shapes = [jax.ShapeDtypeStruct((*start.shape[:-1], count), start.dtype) for count in columns]
         shapes.append(jax.ShapeDtypeStruct(start.shape, start.dtype))
         return tuple(jax.ffi.ffi_call(register(target), shapes)(start, *rows, **given))
 
     @call.def_vmap
     def batched(size: int, batch: list[bool], start: Array, *rows: Array) -> tuple[tuple[Array, ...], tuple[bool, ...]]:
-        channels = start.shape[-2]
-        starts = joined(start, batch[0], size, channels, always=True)
-        done = call(starts, *(joined(row, moves, size, channels) for row, moves in zip(rows, batch[1:], strict=True)))
-        return tuple(d.reshape(size, channels, -1) for d in done), (True,) * len(done)
+        lead = (size, *start.shape[int(batch[0]) : -1])
+        done = call(
+            jnp.broadcast_to(start, (*lead, start.shape[-1])),
+            *(joined(row, moves, lead) for row, moves in zip(rows, batch[1:], strict=True)),
+        )
+        return done, (True,) * len(done)
 
     return call
 
 
-def joined(row: Array, batched: bool, size: int, channels: int, always: bool = False) -> Array:
-    """A row of a batch of takes as rows of all their channels; what is the same for all of them stays a single row."""
-    if not batched:
-        if row.shape[0] == 1 and not always:
-            return row
-        row = jnp.broadcast_to(row, (size, *row.shape))
-    return jnp.broadcast_to(row, (size, channels, row.shape[2])).reshape(size * channels, row.shape[2])
+def joined(row: Array, batched: bool, lead: tuple[int, ...]) -> Array:
+    """A row of a batch of takes for all their channels; what is the same for all of them stays a single row.
+
+    The batch stays an axis of its own, of which the kernel sees the lines: XLA would copy what is reshaped.
+    """
+    if not batched and row.size == row.shape[-1]:
+        return row
+    return jnp.broadcast_to(row, (*lead, row.shape[-1]))
 
 
 def as_row(value: Array) -> Rows:

@@ -52,7 +52,7 @@ void forwards(const Frame& frame, T* kept, T* end) {
   Rows<T> in[6];
   for (int i = 0; i < 6; ++i) in[i] = in_rows<T>(frame, i + 1);
   const Result<T> out[1] = {result<T>(frame, 0)};
-  march(in, out, frame.in<T>(0), end, frame.in_size(0, 0), frame.out_size(0, 1), false, Section(), kept);
+  march(in, out, frame.in<T>(0), end, frame.in_lines(0), frame.out_length(0), false, Section(), kept);
 }
 
 // start (channels, 2), x, g, damping, high, band, low -> y, end (channels, 2)
@@ -73,8 +73,8 @@ void section_back(const Frame& frame) {
   Rows<T> in[6];
   Result<T> out[6];
   for (int i = 0; i < 6; ++i) in[i] = in_rows<T>(frame, i + 2), out[i] = result<T>(frame, i);
-  unwind(in, in_rows<T>(frame, 1), out, frame.in<T>(8), frame.in<T>(0), frame.out<T>(6), frame.in_size(0, 0),
-         frame.in_size(1, 1), Section(), Back());
+  unwind(in, in_rows<T>(frame, 1), out, frame.in<T>(8), frame.in<T>(0), frame.out<T>(6), frame.in_lines(0),
+         frame.in_length(1), Section(), Back());
 }
 
 }  // namespace
