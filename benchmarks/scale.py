@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.table import write_table
 
 Rows = list[dict[str, Any]]
-TURNS = 2
+TURNS = 3
 SECONDS = 12.0
 PASSES = (4, 40)
 COUNT = 10_000
