@@ -20,7 +20,7 @@ from benchmarks.bench.memory import peak
 from benchmarks.bench.sides import Right, Side, error, jax_side, worst_slope
 from benchmarks.bench.table import markdown
 from benchmarks.bench.timing import ROUNDS, interleaved, ratios
-from benchmarks.kernels import convolution, delays, filters, oversampling
+from benchmarks.kernels import convolution, delays, filters, moving, oversampling
 from benchmarks.kernels.registry import CASES, chosen
 from ddspfx.cli import main
 
@@ -217,8 +217,8 @@ def test_rows_of_something_else_are_refused(tmp_path: Path) -> None:
 
 def kernels() -> Iterator[tuple[Kernel, Size]]:
     yield filters.One(), Size(900, 2, 2)
-    yield filters.Moving(), Size(300, 2)
-    yield filters.Varying(), Size(300, 2)
+    yield moving.Moving(), Size(300, 2)
+    yield moving.Varying(), Size(300, 2)
     yield delays.Linear(), Size(700, 2)
     yield convolution.LongFIR(), Size(3_000, 2, 500)
     yield oversampling.Oversampling(), Size(600, 2)

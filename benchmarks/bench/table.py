@@ -82,6 +82,19 @@ def is_short(row: Row, way: str) -> bool:
     return bool(value > asked) if way == "backward" and row.get("backward_at_most") else bool(value < asked)
 
 
+def _others(row: Row) -> str:
+    """The peers that are not in the table's ratio, with theirs."""
+    said = []
+    for name in row.get("forward_seconds") or ():
+        ratios = []
+        for way in ("forward", "backward"):
+            times = row.get(f"{way}_seconds") or {}
+            if name in times and "ddspfx" in times and name not in ("ddspfx", row.get(f"{way}_peer")):
+                ratios.append(f"{times[name]['median'] / times['ddspfx']['median']:.3g}×")
+        said += [f"{name} {' / '.join(ratios)}"] if ratios else []
+    return "; ".join(said)
+
+
 def _shortfalls(row: Row) -> list[str]:
     lines = []
     for way in ("forward", "backward"):
@@ -119,6 +132,7 @@ def _reading(rows: Sequence[Row]) -> list[str]:
 
 def _faults(rows: Sequence[Row]) -> list[str]:
     lines = [f"- {row['kernel']}: {row['note']}." for row in rows if row.get("note")]
+    lines += [f"- {row['kernel']}: other peers: {others}." for row in rows if (others := _others(row))]
     lines += [f"- {row['kernel']}: gap: {name} {why}." for row in rows for name, why in (row.get("gaps") or {}).items()]
     lines += [line for row in rows for line in _shortfalls(row)]
     lines += [f"- {row['kernel']}: wrong: {', '.join(row['wrong'])}." for row in rows if row.get("wrong")]

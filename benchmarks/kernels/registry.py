@@ -2,14 +2,24 @@
 
 from benchmarks import training
 from benchmarks.bench.case import Case
-from benchmarks.kernels import compressor, convolution, delays, filters, hysteresis, oversampling, recurrent, spectra
+from benchmarks.kernels import (
+    compressor,
+    convolution,
+    delays,
+    filters,
+    hysteresis,
+    moving,
+    oversampling,
+    recurrent,
+    spectra,
+)
 
 CASES: tuple[Case, ...] = (
     filters.Six(),
     filters.One(),
-    filters.Moving(),
-    filters.Varying(),
-    filters.Still(),
+    moving.Moving(),
+    moving.Varying(),
+    moving.Still(),
     delays.Linear(),
     delays.Lagrange(),
     delays.Sinc(),
