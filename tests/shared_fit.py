@@ -1,6 +1,6 @@
 """A small fit and its first gradient, on whatever devices there are: `shared_fit.py SAID OUT [PROCESS PORT]`.
 
-Writes loss and gradient (float32) and the numbers of a fit (float64) into SAID as JSON; the fit's files go into OUT.
+Writes loss, gradient and the numbers of a fit, in float64, into SAID as JSON; the fit's own files go into OUT.
 """
 
 import json
@@ -104,10 +104,8 @@ def main(said: str, out: str, process: str | None = None, port: str = "") -> Non
     if process is not None:
         jax.distributed.initialize(f"127.0.0.1:{port}", 2, int(process))
     ways: dict[str, int | None] = {"all": None} if process is not None else {"one": 1, "all": None}
-    told = {way: slope(count) for way, count in ways.items()}
     with jax.enable_x64(True):
-        for way, count in ways.items():
-            told[way] |= fitted(Path(out) / way, count)
+        told = {way: {**slope(count), **fitted(Path(out) / way, count)} for way, count in ways.items()}
     Path(said).write_text(json.dumps({"devices": jax.device_count(), **told}))
 
 

@@ -48,14 +48,14 @@ def told(folder: Path, name: str) -> Any:
 
 @pytest.mark.parametrize("name", ["virtual", "first", "second"])
 def test_the_slope_is_that_of_one_device(folder: Path, name: str) -> None:
-    """The slope itself: Adam would hide a wrong factor."""
+    """The slope itself, since Adam would hide a wrong factor; in float64, where sums that cancel stay exact."""
     one, all_ = told(folder, "virtual")["one"], told(folder, name)["all"]
     assert told(folder, name)["devices"] == 2
-    assert abs(all_["loss"] / one["loss"] - 1) < 1e-5
+    assert abs(all_["loss"] / one["loss"] - 1) < 1e-10
     largest = max(np.abs(leaf).max() for leaf in one["slope"])
     for mine, theirs in zip(all_["slope"], one["slope"], strict=True):
         error = np.abs(np.array(mine) - theirs).max()
-        assert error <= 1e-5 * np.abs(theirs).max() + 1e-9 * largest, (mine[:3], theirs[:3])
+        assert error <= 1e-8 * np.abs(theirs).max() + 1e-12 * largest, (mine[:3], theirs[:3])
 
 
 @pytest.mark.parametrize("name", ["virtual", "first", "second"])

@@ -70,8 +70,8 @@ class Devices:
         return self._put(tree, SPLIT)
 
     def whole(self, tree: Tree) -> Tree:
-        """Arrays on every device, as the first process has them."""
-        return self._put(agreed(tree), WHOLE)
+        """Arrays on every device; all processes must give the same (`agreed`)."""
+        return self._put(tree, WHOLE)
 
     def kept_whole(self, tree: Tree) -> Tree:
         """Inside a compiled program: what it gives is on every device."""

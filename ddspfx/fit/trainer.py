@@ -16,7 +16,7 @@ import optax
 from ddspfx.block import AbstractBlock
 from ddspfx.fit import checkpoint
 from ddspfx.fit.batch import Material, draw
-from ddspfx.fit.devices import decided, writes
+from ddspfx.fit.devices import agreed, decided, writes
 from ddspfx.fit.judge import error_to_signal
 from ddspfx.fit.latents import Latents, knob_columns
 from ddspfx.fit.parts import profiled
@@ -170,14 +170,14 @@ class Trainer:
         """FIR taps in closed form: they need no gradient steps."""
         for path in self.settings.solve:
             model = solved(self.learner.model, path, self.learner.latents, self.takes, self.training)
-            self.learner = Learner(model, self.learner.latents, self.learner.optimiser)
+            self.learner = agreed(Learner(model, self.learner.latents, self.learner.optimiser))
 
     def _refine(self) -> None:
         """The tracked delay against what the model plays now."""
         if self.settings.time == "joint" and self.learner.latents:
             self._solve()
             latents = refined(self.learner.model, self.learner.latents, self.takes)
-            self.learner = Learner(self.learner.model, latents, self.learner.optimiser)
+            self.learner = agreed(Learner(self.learner.model, latents, self.learner.optimiser))
 
     def _validate(self, loss: float) -> None:
         self._solve()
