@@ -79,7 +79,8 @@ def _ddspfx(
     """Model a tape machine, a record player or an effect from a recording of it: dry in, wet out.
 
     Errors are one line on standard error with exit code 2; with --traceback anywhere, or DDSPFX_TRACEBACK=1, they
-    come with the place in the program.
+    come with the place in the program. Compiled programs and alignments are kept between runs in the user's cache
+    folder; DDSPFX_CACHE=0 keeps nothing, DDSPFX_CACHE=FOLDER keeps them there.
     """
 
 
