@@ -15,7 +15,7 @@ def parsed(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="cases whose names contain these words")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="say what moved since an earlier run")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the results go: benchmarks/results")
-    parser.add_argument("--budget", type=float, default=3.0, metavar="SECONDS", help="for one comparison: 3")
+    parser.add_argument("--budget", type=float, default=2.0, metavar="SECONDS", help="for one comparison: 2")
     return parser.parse_args(argv)
 
 
