@@ -82,7 +82,9 @@ def runs(folder: Path, name: str) -> dict[str, tuple[bytes, ...]]:
 def rows(folder: Path, name: str) -> list[dict[str, Any]]:
     """The rows of the table without what it cost."""
     told = json.loads((folder / name / "sweep.json").read_text())
-    return [{k: v for k, v in row.items() if k not in ("seconds", "core_seconds", "memory_mb", "bytes")} for row in told]
+    return [
+        {k: v for k, v in row.items() if k not in ("seconds", "core_seconds", "memory_mb", "bytes")} for row in told
+    ]
 
 
 def killed_half_done(folder: Path) -> tuple[Path, int]:
