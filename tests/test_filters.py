@@ -113,7 +113,7 @@ def test_a_signal_that_stands_still_is_a_number(kind, cutoff):
     number, end = _play(kind(cutoff), x, 44_100)
     moving, end_moving = _play(kind(Constant(cutoff)), x, 44_100)
     assert jnp.abs(number - moving).max() <= 3e-6 * max(1.0, float(jnp.abs(number).max()))
-    # The tangent of a number and that of a row differ by one rounding, which near Nyquist the integrators feel.
+    # A number is kept as its place in the range, which rounds the cutoff; near Nyquist the integrators feel it.
     assert jnp.abs(end - end_moving).max() <= 5e-6 * max(1.0, float(jnp.abs(end).max()))
 
 

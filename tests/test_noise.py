@@ -67,8 +67,10 @@ def test_spectra_fall_as_they_should(name, slope, rate):
     y = take(Noise(name, seed=3), 20 * rate, Clock.zero(rate))
     levels = octave_levels(y, rate, slope)
     np.testing.assert_allclose(levels - levels.mean(), 0.0, atol=0.5)
-    np.testing.assert_allclose(np.std(y, axis=1), 1.0, atol=0.05)
-    assert abs(np.corrcoef(y)[0, 1]) < 0.08
+    # Most of brown noise lies in the 10 Hz around its corner: 20 s hold a few hundred independent values of it.
+    error = {0: 0.01, 1: 0.02, 2: 0.035}[slope]
+    np.testing.assert_allclose(np.std(y, axis=1), 1.0, atol=3 * error)
+    assert abs(np.corrcoef(y)[0, 1]) < 3 * error
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000, 192_000])

@@ -1,6 +1,7 @@
 """Random numbers at any place on the clock, and a fixed FIR over them: noise without a state."""
 
 import zlib
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -8,32 +9,50 @@ import numpy as np
 from jax.extend.random import threefry_2x32
 from jaxtyping import Array, Float, UInt32
 
+from ddspfx.signal.native.library import choose, register
 from ddspfx.types import Audio, Counter, Mono, RandomKey
 
+Words: TypeAlias = UInt32[Array, "2"]
+"""The key of a source."""
+_PAIR = zlib.crc32(b"pair of channels")
 FRAME = 64
 """Samples a row of the matrix product in `filtered`."""
 
 
-def stream(key: RandomKey, name: str, seed: int) -> RandomKey:
+def threefry(key: Words, counters: UInt32[Array, " two_n"]) -> UInt32[Array, " two_n"]:
+    """Two random words for each counter of two words, all first words of the counters before all second ones.
+
+    Source: Salmon, Moraes, Dror, Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3", Threefry-2x32.
+    """
+    words: UInt32[Array, " two_n"] = choose(_threefry, threefry_2x32, key, counters)
+    return words
+
+
+def _threefry(key: Words, counters: Array) -> Array:
+    shape = jax.ShapeDtypeStruct(counters.shape, counters.dtype)
+    return jax.ffi.ffi_call(register("threefry"), shape, vmap_method="broadcast_all")(key, counters)
+
+
+def stream(key: RandomKey, name: str, seed: int) -> Words:
     """The key of one source: the key of the take with the kind of source and its own seed folded in.
 
     Two sources of another kind or another seed are independent; the same kind and seed repeat each other.
     """
-    return jax.random.fold_in(jax.random.fold_in(key, zlib.crc32(name.encode())), seed % 2**32)
+    data = jax.random.key_data(key)
+    words = data if data.shape[-1:] == (2,) else jax.random.bits(key, (2,), jnp.uint32)
+    return threefry(words, jnp.asarray([zlib.crc32(name.encode()), seed % 2**32], jnp.uint32))
 
 
-def bits(key: RandomKey, second: Counter, sample: Counter, channels: int) -> UInt32[Array, "channels samples"]:
+def bits(key: Words, second: Counter, sample: Counter, channels: int) -> UInt32[Array, "channels samples"]:
     """32 random bits for each counter (second, sample) and channel, the same wherever a block begins.
 
-    One call of Threefry-2x32 makes two words a counter; they serve two channels, and further pairs of
-    channels fold their number into the key. Source: Salmon, Moraes, Dror, Shaw (2011), "Parallel random
-    numbers: as easy as 1, 2, 3".
+    A counter gives two words, which serve two channels; each pair of channels has a key of its own.
     """
     counters = jax.lax.bitcast_convert_type(
         jnp.concatenate([jnp.asarray(second, jnp.int32), jnp.asarray(sample, jnp.int32)]), jnp.uint32
     )
     pairs = [
-        threefry_2x32(jax.random.bits(jax.random.fold_in(key, pair), (2,), jnp.uint32), counters).reshape(2, -1)
+        threefry(threefry(key, jnp.asarray([pair, _PAIR], jnp.uint32)), counters).reshape(2, -1)
         for pair in range((channels + 1) // 2)
     ]
     return jnp.concatenate(pairs)[:channels]

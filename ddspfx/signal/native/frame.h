@@ -90,3 +90,13 @@ inline bool introduced(const XLA_FFI_CallFrame* call) {
     if (frame.type() == XLA_FFI_DataType_F64) return name<double>(frame), nullptr;          \
     return ddspfx::failed(call, #name " takes float32 and float64 alone");                  \
   }
+
+// The same for one type alone: its name in XLA and in C++.
+#define DDSPFX_TARGET_OF(name, kind, type_)                                                 \
+  extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* ddspfx_##name(           \
+      XLA_FFI_CallFrame* call) {                                                            \
+    if (ddspfx::introduced(call)) return nullptr;                                           \
+    const ddspfx::Frame frame(call);                                                        \
+    if (frame.type() == XLA_FFI_DataType_##kind) return name<type_>(frame), nullptr;        \
+    return ddspfx::failed(call, #name " takes " #kind " alone");                            \
+  }
