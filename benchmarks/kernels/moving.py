@@ -83,7 +83,8 @@ class Varying(Kernel):
     sizes = (Size(10 * RATE, 8),)
     note = (
         "the all-pole section that torchlpc computes, from a1 and a2 at every sample, through the general `varying`, "
-        "which is a plain loop: it shows that both compute the same; the direct form itself loses these digits in float32, on both sides"
+        "which is a plain loop: it shows that both compute the same; the direct form itself loses these digits in "
+        "float32, on both sides"
     )
 
     def problem(self, size: Size, place: Place) -> Problem:
