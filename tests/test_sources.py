@@ -85,7 +85,7 @@ def test_slopes_of_rate_depth_and_centre(source):
         slopes = jax.jit(jax.grad(loss, argnums=tuple(range(len(leaves)))))(*leaves)
         for place, slope in enumerate(slopes):
             # The rate counts in steps of 2^-32 Hz, so the step must not be smaller, nor move the phase far.
-            size = 1e-7 if place == 0 else 1e-5
+            size = 3e-8 if place == 0 else 1e-5
             up, down = ([v + s * (i == place) for i, v in enumerate(leaves)] for s in (size, -size))
             numeric = (loss(*up) - loss(*down)) / (2 * size)
             assert float(numeric) == pytest.approx(float(slope), rel=2e-3, abs=1e-4)
