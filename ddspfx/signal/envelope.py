@@ -49,7 +49,8 @@ def smooth(
 
 @jax.custom_vjp
 def _smooth(start: Array, x: Array, attack: Array, release: Array) -> Array:
-    return run("smooth", start[:, None], (x, attack, release), (x.shape[1],))[0]
+    exact = jnp.stack([start, jnp.zeros_like(start)], axis=-1)
+    return run("smooth", exact, (x, attack, release), (x.shape[1],))[0]
 
 
 def _smooth_forward(start: Array, *rows: Array) -> tuple[Array, Saved]:

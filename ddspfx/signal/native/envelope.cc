@@ -5,13 +5,14 @@ using namespace ddspfx;
 
 namespace {
 
-struct Smooth {
-  static constexpr int STATES = 1;
+struct Smooth {  // what rounding cuts off a step is carried to the next: a slow release would add up thousands of cuts
+  static constexpr int STATES = 2;
   template <class V>
-  void operator()(const V (&now)[3], V (&state)[1], V (&made)[1]) const {
+  void operator()(const V (&now)[3], V (&state)[2], V (&made)[1]) const {
     const V rate = now[0] > state[0] ? now[1] : now[2];
-    state[0] += rate * (now[0] - state[0]);
-    made[0] = state[0];
+    const V step = rate * (now[0] - state[0]) + state[1], next = state[0] + step;
+    state[1] = step - (next - state[0]);
+    made[0] = state[0] = next;
   }
 };
 
@@ -29,7 +30,7 @@ struct SmoothBack {  // given: slope, x, attack, release, y[n-1]; made: the slop
   }
 };
 
-// start (channels, 1), x, attack, release -> y (channels, samples), end (channels, 1)
+// start and what was cut off it (channels, 2), x, attack, release -> y (channels, samples), the same at the end
 template <class T>
 void smooth(const Frame& frame) {
   const Rows<T> in[3] = {in_rows<T>(frame, 1), in_rows<T>(frame, 2), in_rows<T>(frame, 3)};

@@ -72,13 +72,13 @@ inline Rows<T> rows(const T* data, int64_t channels, int64_t samples) {
 template <class T, int W>
 inline void load_tile(const Rows<T>& from, int64_t c0, int64_t t0, int64_t channels, int64_t samples,
                       vec<T, W> (&tile)[W]) {
-  const bool whole = c0 + W <= channels && t0 + W <= samples && (!from.first || t0 > 0);
+  const bool in_time = t0 + W <= samples && (!from.first || t0 > 0), whole = in_time && c0 + W <= channels;
   const int64_t start = from.first ? t0 - 1 : t0;
   if (whole && from.time && from.channel) {
     for (int c = 0; c < W; ++c) tile[c] = load<T, W>(from.data + (c0 + c) * from.channel + start);
     transpose<T, W>(tile);
-  } else if (whole && from.time) {
-    for (int t = 0; t < W; ++t) tile[t] = splat<T, W>(from.data[start + t]);
+  } else if (in_time && from.time && (!from.channel || c0 + 1 == channels)) {
+    for (int t = 0; t < W; ++t) tile[t] = splat<T, W>(from.data[c0 * from.channel + start + t]);
   } else {
     for (int t = 0; t < W; ++t)
       for (int c = 0; c < W; ++c)

@@ -114,9 +114,8 @@ inline void march(const Rows<T> (&in)[IN], const Result<T> (&out)[OUT], const T*
   int64_t c0 = 0;
   for (; channels - c0 > WIDE / 2; c0 += WIDE)
     march_lanes<T, WIDE>(in, out, start, end, c0, channels, samples, backwards, step, kept);
-  for (; channels - c0 > 1; c0 += WIDE / 2)
+  for (; channels - c0 > 0; c0 += WIDE / 2)
     march_lanes<T, WIDE / 2>(in, out, start, end, c0, channels, samples, backwards, step, kept);
-  if (channels - c0 == 1) march_lanes<T, 1>(in, out, start, end, c0, channels, samples, backwards, step, kept);
 }
 
 template <class T, int W, int IN, class Forth, class Back>
@@ -183,10 +182,8 @@ inline void unwind(const Rows<T> (&in)[IN], const Rows<T>& slope, const Result<T
   int64_t c0 = 0;
   for (; channels - c0 > WIDE / 2; c0 += WIDE)
     unwind_lanes<T, WIDE>(in, slope, out, kept, after, before, c0, channels, samples, forth, back);
-  for (; channels - c0 > 1; c0 += WIDE / 2)
+  for (; channels - c0 > 0; c0 += WIDE / 2)
     unwind_lanes<T, WIDE / 2>(in, slope, out, kept, after, before, c0, channels, samples, forth, back);
-  if (channels - c0 == 1)
-    unwind_lanes<T, 1>(in, slope, out, kept, after, before, c0, channels, samples, forth, back);
 }
 
 // The places of the inputs as rows, all of (channels or 1, samples or 1).

@@ -154,8 +154,7 @@ void channels(const Call<T>& call) {
   constexpr int WIDE = 32 / sizeof(T);
   int64_t c0 = 0;
   for (; call.channels - c0 > WIDE / 2; c0 += WIDE) lanes<T, WIDE, K>(call, c0);
-  for (; call.channels - c0 > 1; c0 += WIDE / 2) lanes<T, WIDE / 2, K>(call, c0);
-  if (call.channels - c0 == 1) lanes<T, 1, K>(call, c0);
+  for (; call.channels - c0 > 0; c0 += WIDE / 2) lanes<T, WIDE / 2, K>(call, c0);
 }
 
 template <class T, int K = 1>
