@@ -11,10 +11,10 @@ from jaxtyping import Array, Float
 from ddspfx.block import AbstractBlock
 from ddspfx.blocks.conditioning import LEVEL, Conditioning, knobs, rate_ratio, read_controls, total_width, uniform
 from ddspfx.blocks.gain import amplitude
-from ddspfx.blocks.tcn import delayed
 from ddspfx.clock import Clock
 from ddspfx.control import Control
 from ddspfx.signal.delay import fixed_delay_state
+from ddspfx.signal.dilated import delayed
 from ddspfx.slot import AbstractSlot, SlotLike, param, read
 from ddspfx.types import Audio, RandomKey, Scalar, State
 

@@ -12,23 +12,10 @@ from ddspfx.blocks.conditioning import LEVEL, Conditioning, knobs, rate_ratio, r
 from ddspfx.blocks.gain import amplitude
 from ddspfx.clock import Clock
 from ddspfx.control import Control, Switch
-from ddspfx.signal.delay import fixed_delay, fixed_delay_state
+from ddspfx.signal.delay import fixed_delay_state
+from ddspfx.signal.dilated import Weights, dilated
 from ddspfx.slot import AbstractSlot, SlotLike, param, read
 from ddspfx.types import Audio, RandomKey, Scalar, State
-
-
-def delayed(
-    h: Float[Array, "channels units samples"], lags: Sequence[float], past: Float[Array, "channels units memory"]
-) -> tuple[Float[Array, "channels rows samples"], Float[Array, "channels units memory"]]:
-    """`h` at each of several lags in samples, whole or interpolated, one below the other, and the new past.
-
-    Lags rise; `past` is as long as `fixed_delay_state` makes it for the last.
-    """
-    channels, units, count = h.shape
-    flat, memory = h.reshape(-1, count), past.reshape(channels * units, -1)
-    rows = [fixed_delay(flat, lag, memory)[0].reshape(h.shape) for lag in lags]
-    _, memory = fixed_delay(flat, lags[-1], memory)
-    return jnp.concatenate(rows, axis=1), memory.reshape(past.shape)
 
 
 class Layer(eqx.Module):
@@ -72,11 +59,9 @@ class Layer(eqx.Module):
         past: Float[Array, "channels units memory"],
         ratio: float,
     ) -> tuple[Float[Array, "channels units samples"], Float[Array, "channels samples"], Array]:
-        rows, past = delayed(h, self.at(ratio), past)
-        z = self.conditioning(self.weight @ rows + self.bias[:, None], features)
-        wave, gate = z[:, : self.output.size], z[:, self.output.size :]
-        z = jnp.tanh(wave) * jax.nn.sigmoid(gate) if gate.size else jnp.tanh(wave)
-        return h + self.onwards @ z, self.output @ z, past
+        weights = Weights(self.weight, self.bias, self.onwards, self.output)
+        condition = (lambda entered: self.conditioning(entered, features)) if features.size else None
+        return dilated(weights, h, past, self.at(ratio), condition)
 
 
 class TCN(AbstractBlock):
