@@ -15,6 +15,7 @@ namespace {
 
 constexpr int KEEP = 32;  // The integrators are kept once in so many samples; those between are worked out again, in the first cache.
 constexpr int NUMBERS = 6;
+constexpr int STRETCH = 256;  // Samples that the backward pass reads and writes at a time, a multiple of KEEP.
 constexpr int MOST = 6;
 
 template <class T, int W>
@@ -51,6 +52,7 @@ struct Lane {
   const int live;
   Section<T, W> sections[K];
   vec<T, W> s[K][2];
+  static constexpr int MARKS = STRETCH / KEEP * 2 * K;  // Integrators kept in a stretch.
 
   Lane(const Call<T>& call, int64_t c0)
       : call(call), c0(c0), live(static_cast<int>(std::min<int64_t>(W, call.channels - c0))) {
@@ -62,69 +64,95 @@ struct Lane {
         to.k[lane] = from[3], to.l[lane] = from[4], to.d[lane] = from[5];
       }
     }
-    read(call.start, 0, 1);
+    read(call.start);
   }
   int64_t channel(int lane) const { return c0 + std::min(lane, live - 1); }
-  void read(const T* from, int64_t place, int64_t places) {
+  void read(const T* from) {
     for (int lane = 0; lane < W; ++lane)
-      for (int i = 0; i < 2 * K; ++i) s[i / 2][i % 2][lane] = from[(channel(lane) * places + place) * 2 * K + i];
+      for (int i = 0; i < 2 * K; ++i) s[i / 2][i % 2][lane] = from[channel(lane) * 2 * K + i];
   }
-  void write(T* to, int64_t place, int64_t places) const {
+  void write(T* to) const {
     for (int lane = 0; lane < live; ++lane)
-      for (int i = 0; i < 2 * K; ++i) to[(channel(lane) * places + place) * 2 * K + i] = s[i / 2][i % 2][lane];
+      for (int i = 0; i < 2 * K; ++i) to[channel(lane) * 2 * K + i] = s[i / 2][i % 2][lane];
   }
-  void load(const Rows<T>& from, int64_t t0, int64_t count, vec<T, W> (&to)[KEEP]) const {
+  // Columns `from` to `from + count` of rows of `length`, turned so that a vector holds one of each channel.
+  void load(const T* rows, int64_t length, int64_t from, int64_t count, vec<T, W>* to) const {
     for (int64_t t = 0; t < count; t += W)
-      load_tile<T, W>(from, c0, t0 + t, call.channels, call.samples, reinterpret_cast<vec<T, W>(&)[W]>(to[t]));
-    if (t0 + KEEP < call.samples)
-      for (int lane = 0; lane < live; ++lane)
-        for (int t = 0; t < KEEP; t += 64 / static_cast<int>(sizeof(T)))
-          __builtin_prefetch(from.data + (c0 + lane) * from.channel + t0 + KEEP + t);
+      load_tile<T, W>({rows, length, 1}, c0, from + t, call.channels, length, reinterpret_cast<vec<T, W>(&)[W]>(to[t]));
   }
-  void store(int64_t t0, int64_t count, vec<T, W> (&from)[KEEP]) const {
+  void store(T* rows, int64_t length, int64_t to, int64_t count, vec<T, W>* from) const {
     for (int64_t t = 0; t < count; t += W)
-      store_tile<T, W>(call.y, c0, t0 + t, call.channels, call.samples, reinterpret_cast<vec<T, W>(&)[W]>(from[t]));
+      store_tile<T, W>(rows, c0, to + t, call.channels, length, reinterpret_cast<vec<T, W>(&)[W]>(from[t]));
+  }
+  // Asks for a chunk before it is needed, where it will be written too: the processor does not follow so many streams.
+  void ahead(const T* from, int64_t t0) const {
+    if (t0 < 0 || t0 >= call.samples) return;
+    for (int lane = 0; lane < live; ++lane)
+      for (int t = 0; t < KEEP; t += 64 / static_cast<int>(sizeof(T)))
+        __builtin_prefetch(from + (c0 + lane) * call.samples + t0 + t);
   }
 
   void forwards() {
-    vec<T, W> line[KEEP];
-    for (int64_t n = 0, t0 = 0; n < call.chunks(); ++n, t0 += KEEP) {
+    vec<T, W> line[KEEP], marks[MARKS];
+    const int64_t length = call.chunks() * 2 * K;
+    for (int64_t t0 = 0, place = 0; t0 < call.samples; t0 += KEEP, place += 2 * K) {
       const int64_t count = std::min<int64_t>(KEEP, call.samples - t0);
-      if (call.kept) write(call.kept, n, call.chunks());
-      load(call.x, t0, count, line);
+      load(call.x.data, call.samples, t0, count, line);
+      ahead(call.x.data, t0 + KEEP), ahead(call.y, t0 + KEEP);
+      std::copy(&s[0][0], &s[0][0] + 2 * K, marks + place % MARKS);
       for (int64_t t = 0; t < count; ++t)
         for (int i = 0; i < K; ++i) line[t] = sections[i].step(line[t], s[i][0], s[i][1]);
-      store(t0, count, line);
+      store(call.y, call.samples, t0, count, line);
+      const int64_t made = place % MARKS + 2 * K;
+      if (call.kept && (made == MARKS || t0 + KEEP >= call.samples))
+        store(call.kept, length, place + 2 * K - made, made, marks);
     }
-    write(call.end, 0, 1);
+    write(call.end);
   }
 
+  // A stretch of several chunks is read and written at a time, since memory is slow backwards in short pieces.
   void backwards() {
-    vec<T, W> inputs[K + 1][KEEP], before[K][2][KEEP], slopes[K + 1][KEEP], after[K][2][KEEP], adjoint[K][2];
+    vec<T, W> x[STRETCH], slope[STRETCH], marks[MARKS], adjoint[K][2];
     double sums[K][NUMBERS][W] = {};
     std::copy(&s[0][0], &s[0][0] + 2 * K, &adjoint[0][0]);
-    for (int64_t n = call.chunks() - 1; n >= 0; --n) {
-      const int64_t t0 = n * KEEP, count = std::min<int64_t>(KEEP, call.samples - t0);
-      load(call.x, t0, count, inputs[0]), load(call.slope, t0, count, slopes[K]);
-      read(call.kept, n, call.chunks());
-      for (int64_t t = 0; t < count; ++t)
-        for (int i = 0; i < K; ++i) {
-          before[i][0][t] = s[i][0], before[i][1][t] = s[i][1];
-          inputs[i + 1][t] = sections[i].step(inputs[i][t], s[i][0], s[i][1]);
-        }
-      for (int64_t t = count - 1; t >= 0; --t)
-        for (int i = K - 1; i >= 0; --i) {
-          after[i][0][t] = adjoint[i][0], after[i][1][t] = adjoint[i][1];
-          slopes[i][t] = sections[i].back(slopes[i + 1][t], adjoint[i][0], adjoint[i][1]);
-        }
-      for (int i = 0; i < K; ++i) gather(sections[i], count, inputs[i], before[i], slopes[i + 1], after[i], sums[i]);
-      store(t0, count, slopes[0]);
+    for (int64_t t0 = (call.samples + STRETCH - 1) / STRETCH * STRETCH - STRETCH; t0 >= 0; t0 -= STRETCH) {
+      const int64_t count = std::min<int64_t>(STRETCH, call.samples - t0);
+      load(call.x.data, call.samples, t0, count, x), load(call.slope.data, call.samples, t0, count, slope);
+      load(call.kept, call.chunks() * 2 * K, t0 / KEEP * 2 * K, (count + KEEP - 1) / KEEP * 2 * K, marks);
+      for (int64_t t = (count - 1) / KEEP * KEEP; t >= 0; t -= KEEP) {
+        ahead(call.x.data, t0 + t - STRETCH), ahead(call.slope.data, t0 + t - STRETCH);
+        std::copy_n(marks + t / KEEP * 2 * K, 2 * K, &s[0][0]);
+        chunk(std::min<int64_t>(KEEP, count - t), x + t, slope + t, adjoint, sums);
+      }
+      store(call.y, call.samples, t0, count, slope);
     }
     std::copy(&adjoint[0][0], &adjoint[0][0] + 2 * K, &s[0][0]);
-    write(call.end, 0, 1);
+    write(call.end);
     for (int lane = 0; lane < live; ++lane)
       for (int i = 0; i < K * NUMBERS; ++i)
         call.slopes[channel(lane) * K * NUMBERS + i] = static_cast<T>(sums[i / NUMBERS][i % NUMBERS][lane]);
+  }
+
+  // From the slopes of y to those of x, in their place.
+  void chunk(int64_t count, const vec<T, W>* x, vec<T, W>* slope, vec<T, W> (&adjoint)[K][2],
+             double (&sums)[K][NUMBERS][W]) {
+    vec<T, W> inputs[K][KEEP], before[K][2][KEEP], slopes[K][KEEP], after[K][2][KEEP];
+    for (int64_t t = 0; t < count; ++t) {
+      vec<T, W> now = x[t];
+      for (int i = 0; i < K; ++i) {
+        inputs[i][t] = now, before[i][0][t] = s[i][0], before[i][1][t] = s[i][1];
+        now = sections[i].step(now, s[i][0], s[i][1]);
+      }
+    }
+    for (int64_t t = count - 1; t >= 0; --t) {
+      vec<T, W> now = slope[t];
+      for (int i = K - 1; i >= 0; --i) {
+        slopes[i][t] = now, after[i][0][t] = adjoint[i][0], after[i][1][t] = adjoint[i][1];
+        now = sections[i].back(now, adjoint[i][0], adjoint[i][1]);
+      }
+      slope[t] = now;
+    }
+    for (int i = 0; i < K; ++i) gather(sections[i], count, inputs[i], before[i], slopes[i], after[i], sums[i]);
   }
 
   static void gather(const Section<T, W>& section, int64_t count, const vec<T, W> (&x)[KEEP],
@@ -154,7 +182,8 @@ void channels(const Call<T>& call) {
   constexpr int WIDE = 32 / sizeof(T);
   int64_t c0 = 0;
   for (; call.channels - c0 > WIDE / 2; c0 += WIDE) lanes<T, WIDE, K>(call, c0);
-  for (; call.channels - c0 > 0; c0 += WIDE / 2) lanes<T, WIDE / 2, K>(call, c0);
+  for (; call.channels - c0 > 1; c0 += WIDE / 2) lanes<T, WIDE / 2, K>(call, c0);
+  if (call.channels - c0 == 1) lanes<T, 1, K>(call, c0);
 }
 
 template <class T, int K = 1>
