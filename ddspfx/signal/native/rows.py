@@ -49,11 +49,12 @@ def _caller(target: str, columns: tuple[int, ...], attributes: tuple[tuple[str, 
 
 
 def joined(row: Array, batched: bool, lead: tuple[int, ...]) -> Array:
-    """A row of a batch of takes for all their channels; what is the same for all of them stays a single row.
+    """A row of a batch of takes for all their channels; what all channels share stays a single row.
 
+    With one channel a row that is shared cannot be told from a signal, which kernels may not take as a single row.
     The batch stays an axis of its own, of which the kernel sees the lines: XLA would copy what is reshaped.
     """
-    if not batched and row.size == row.shape[-1]:
+    if not batched and row.size == row.shape[-1] and lead[-1] > 1:
         return row
     return jnp.broadcast_to(row, (*lead, row.shape[-1]))
 
