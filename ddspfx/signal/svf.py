@@ -13,7 +13,7 @@ from ddspfx.signal.recurrence import BLOCK, StateSpace, invariant, varying
 from ddspfx.signal.sections import walk_sections
 from ddspfx.types import Audio, Readable
 
-CHUNK = 64
+CHUNK = 256
 """Samples after which the native kernel keeps the integrators for its backward pass, which works out those between."""
 Saved: TypeAlias = tuple[tuple[Array, ...], Array]
 GROUP = 6

@@ -9,7 +9,7 @@
 namespace ddspfx {
 
 // The states are kept once in so many samples for `unwind`, which works out those between.
-constexpr int CHUNK = 64;
+constexpr int CHUNK = 256;
 
 // An output of (channels, samples), or of (channels, 1): then the sum over time, kept in double precision.
 template <class T>
@@ -33,8 +33,9 @@ struct Chunk {
   void load(const Rows<T>& from, int64_t c0, int64_t t0, int64_t channels, int64_t samples) {
     for (int t = 0; t < CHUNK && t0 + t < samples; t += W) load_tile<T, W>(from, c0, t0 + t, channels, samples, tile(t));
   }
-  void load_still(const Rows<T>& from, int64_t c0, int64_t channels) {
-    for (int t = 0; t < CHUNK; t += W) load_tile<T, W>(from, c0, 0, channels, 1, tile(t));
+  void load_still(const Rows<T>& from, int64_t c0, int64_t channels, int64_t samples) {
+    for (int c = 0; c < W; ++c) at[0][c] = from.at(std::min(c0 + c, channels - 1), 0);
+    for (int t = 1; t < CHUNK && t < samples; ++t) at[t] = at[0];
   }
   void store(T* to, int64_t c0, int64_t t0, int64_t channels, int64_t samples) {
     for (int t = 0; t < CHUNK && t0 + t < samples; t += W) store_tile<T, W>(to, c0, t0 + t, channels, samples, tile(t));
@@ -52,13 +53,18 @@ struct Chunk {
 
 // The memory that a chunk will come from is asked for one chunk ahead: with a stream for every row of every channel
 // there are more of them than the processor follows by itself.
-template <class T, int W>
+template <class T, int W, int WRITTEN = 0>
 inline void prefetch(const Rows<T>& from, int64_t c0, int64_t t0, int64_t channels, int64_t samples) {
   if (!from.time || t0 < 0 || t0 >= samples) return;
   const int64_t rows = from.channel ? std::min<int64_t>(W, channels - c0) : 1;
   for (int64_t c = 0; c < rows; ++c)
     for (int t = 0; t < CHUNK; t += 64 / static_cast<int>(sizeof(T)))
-      __builtin_prefetch(from.data + (c0 + c) * from.channel + t0 + t);
+      __builtin_prefetch(from.data + (c0 + c) * from.channel + t0 + t, WRITTEN);
+}
+
+template <class T, int W>
+inline void prefetch(const Result<T>& to, int64_t c0, int64_t t0, int64_t channels, int64_t samples) {
+  if (to.samples == samples) prefetch<T, W, 1>(Rows<T>{to.data, samples, 1}, c0, t0, channels, samples);
 }
 
 template <class T, int W, int IN, int OUT, class Step>
@@ -73,7 +79,7 @@ inline void march_lanes(const Rows<T> (&in)[IN], const Result<T> (&out)[OUT], co
   for (int s = 0; s < S; ++s)
     for (int c = 0; c < W; ++c) state[s][c] = start[(c0 + std::min(c, live - 1)) * S + s];
   for (int i = 0; i < IN; ++i)
-    if (!moves(in[i])) given[i].load_still(in[i], c0, channels);
+    if (!moves(in[i])) given[i].load_still(in[i], c0, channels, samples);
   for (int64_t n = 0; n < chunks; ++n) {
     const int64_t chunk = backwards ? chunks - 1 - n : n, t0 = chunk * CHUNK;
     const int count = static_cast<int>(std::min<int64_t>(CHUNK, samples - t0));
@@ -92,6 +98,7 @@ inline void march_lanes(const Rows<T> (&in)[IN], const Result<T> (&out)[OUT], co
       for (int o = 0; o < OUT; ++o) done[o].at[t] = made[o];
     }
     for (int o = 0; o < OUT; ++o) {
+      prefetch<T, W>(out[o], c0, backwards ? t0 - CHUNK : t0 + CHUNK, channels, samples);
       if (out[o].samples == samples)
         done[o].store(out[o].data, c0, t0, channels, samples);
       else
@@ -133,7 +140,7 @@ inline void unwind_lanes(const Rows<T> (&in)[IN], const Rows<T>& slope, const Re
   for (int s = 0; s < S; ++s)
     for (int c = 0; c < W; ++c) adjoint[s][c] = after[lane(c) * S + s];
   for (int i = 0; i < IN; ++i)
-    if (!moves(in[i])) given[i].load_still(in[i], c0, channels);
+    if (!moves(in[i])) given[i].load_still(in[i], c0, channels, samples);
   for (int64_t chunk = chunks - 1; chunk >= 0; --chunk) {
     const int64_t t0 = chunk * CHUNK;
     const int count = static_cast<int>(std::min<int64_t>(CHUNK, samples - t0));
@@ -158,6 +165,7 @@ inline void unwind_lanes(const Rows<T> (&in)[IN], const Rows<T>& slope, const Re
       for (int i = 0; i < IN; ++i) made[i].at[t] = result[i];
     }
     for (int i = 0; i < IN; ++i) {
+      prefetch<T, W>(out[i], c0, t0 - CHUNK, channels, samples);
       if (out[i].samples == samples)
         made[i].store(out[i].data, c0, t0, channels, samples);
       else
