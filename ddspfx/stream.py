@@ -83,11 +83,12 @@ class Stream:
         self.latency = block.latency(sample_rate)
         start, zero = block.init_state(channels, sample_rate), Clock.zero(sample_rate, key)
         packing = Packing.of(start)
-        block = jax.tree.map(_literal, block)
+        literals = jax.tree.map(_literal, block)
 
         def step(x: Audio, packed: tuple[Array, ...], now: Int[Array, "2"]) -> tuple[Audio, tuple[Array, ...], Array]:
             clock = Clock(now[0], now[1], zero.key, zero.sample_rate)
-            y, state = block(x, packing.unpack(packed), clock)
+            played = jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, literals)
+            y, state = played(x, packing.unpack(packed), clock)
             later = clock.after(block_size)
             return y, packing.pack(state), jnp.stack([later.second, later.sample])
 
