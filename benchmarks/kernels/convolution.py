@@ -72,7 +72,7 @@ class Net(Kernel):
     name = "dilated convolution net"
     asked = Asked(1e-5, 1.0, 1.0, 1e-4)
     sizes = (Size(RATE // 2, 8),)
-    note = "0.5 s × 8: at 10 s both sides keep more than 10 GB for the gradient"
+    note = "0.5 s × 8: at 10 s the gradient of the plain network would keep more than 10 GB"
 
     def problem(self, size: Size, place: Place) -> Problem:
         x, model = noise(size, 1.0), net()

