@@ -14,7 +14,7 @@ from ddspfx.signal.sections import walk_sections
 from ddspfx.types import Audio, Readable
 
 CHUNK = 256
-"""Samples after which the native kernel keeps the integrators for its backward pass, which works out those between."""
+"""Samples after which the native kernel keeps the integrators for its backward pass; as in `native/march.h`."""
 Saved: TypeAlias = tuple[tuple[Array, ...], Array]
 GROUP = 6
 """Sections that run as one system: 12 of them on 5 s of stereo take 3 ms so, and 20 ms one by one (two CPU cores)."""
@@ -62,8 +62,8 @@ def moves(section: Section) -> bool:
 def svf(x: Audio, section: Section, state: Float[Array, "channels 2"]) -> tuple[Audio, Float[Array, "channels 2"]]:
     """Filters `x` by a section; y and the integrators after the last sample.
 
-    Numbers take the block kernel, and a section with a signal in it the sample-by-sample one, which stays
-    stable however fast the coefficients move: the trapezoidal integrators' energy never grows by itself.
+    Numbers run natively sample by sample, or in blocks. A section with a signal in it goes sample by sample and
+    stays stable however fast the coefficients move: the trapezoidal integrators' energy never grows by itself.
     """
     if moves(section):
         dtype = jnp.result_type(x, *section)

@@ -8,7 +8,7 @@
 
 namespace ddspfx {
 
-// The states are kept once in so many samples for `unwind`, which works out those between.
+// The states are kept once in so many samples for `unwind`, which works out those between; as in svf.py.
 constexpr int CHUNK = 256;
 
 // An output of (channels, samples), or of (channels, 1): then the sum over time, kept in double precision.
