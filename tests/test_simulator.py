@@ -5,6 +5,7 @@ import pytest
 from scipy.signal import welch
 
 from ddspfx.data.devices.hiss import Colour, hiss
+from ddspfx.data.devices.tape import TapeSimulator
 from ddspfx.data.devices.transport import Band, Transport, integrated, transport
 
 STILL = Transport(capstan_depth=0, pulley_depth=0, wow=0, flutter=0, drift=0)
@@ -70,3 +71,15 @@ def test_what_cannot_be_is_refused():
         transport(1, 100, 0, flutter=-1)
     with pytest.raises(ValueError, match="samples is -1"):
         hiss(-1, 100, 0)
+
+
+def test_the_machine_repeats_itself_and_tells_the_truth():
+    tone = 0.3 * np.sin(2 * np.pi * 1_000 * np.arange(8_000) / RATE)
+    told = TapeSimulator(seed=3).play(np.stack([tone, 0.5 * tone]), RATE)
+    again = TapeSimulator(seed=3).play(np.stack([tone, 0.5 * tone]), RATE)
+    assert np.array_equal(told.wet, again.wet) and told.wet.shape == (2, 8_000)
+    assert np.array_equal(told.wet, told.clean + told.modulation + told.hiss)
+    assert np.array_equal(told.hiss[0], hiss(8_000, RATE, 3))
+    assert np.allclose(told.delay[0] - 0.02, transport(8_000 / RATE, RATE, 3), atol=1e-15)
+    assert not np.allclose(TapeSimulator(seed=4).play(tone, RATE).wet, told.wet[:1])
+    assert np.abs(told.trajectory(400)(np.arange(8_000) / RATE) - told.delay[0]).max() * RATE < 1e-3
