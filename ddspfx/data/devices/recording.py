@@ -63,7 +63,7 @@ class Bias(NamedTuple):
     Its period is a whole, even number of steps, so that it never beats with the grid.
     """
 
-    share: float = 1.5
+    share: float = 1.2
     frequency: float = 6e4
     oversampling: int = 16
 
