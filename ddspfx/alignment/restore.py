@@ -64,7 +64,7 @@ def _of_timing(y: Reals, sample_rate: int, pilot: int | str | None, tone: float 
     if tone is not None:
         timing = _clearest_tone(y, sample_rate, float(tone))
     else:
-        timing = pilot_timing(y[_channel(pilot, len(y))], sample_rate)
+        timing = pilot_timing(y[channel_of(pilot, len(y))], sample_rate)
     duration = y.shape[1] / sample_rate
     curve = Trajectory.fit(timing.times, timing.delays, duration, sample_rate, timing.rate, timing.weights)
     return _centred(curve, duration)
@@ -91,7 +91,7 @@ def _clearest_tone(y: Reals, sample_rate: int, frequency: float) -> Timing:
     return max(found, key=lambda timing: timing.clarity)
 
 
-def _channel(pilot: Any, channels: int) -> int:
+def channel_of(pilot: Any, channels: int) -> int:
     """The index of the pilot's channel. Raises ValueError for one that the sound has not, and for mono."""
     index = _SIDES.get(str(pilot).upper(), pilot)
     if channels < 2:

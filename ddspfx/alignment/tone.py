@@ -42,13 +42,14 @@ class _Envelope(NamedTuple):
     clarity: float
 
 
-def tone_timing(x: Reals, sample_rate: int, frequency: float) -> Timing:
+def tone_timing(x: Reals, sample_rate: int, frequency: float, widest: float | None = None) -> Timing:
     """Delay of a steady tone over time, t - φ(t) / 2πf, from the phase of its analytic signal.
 
     `x` is (samples,); `frequency` in Hz is what the tone had when it was recorded, so that a constant speed error
     is a straight line in the delay. The tone may lie 6 % beside it. The band around the tone is 200 Hz to either
-    side, an eighth of its frequency for a low one, a quarter of that where the programme covers the tone. Flutter
-    is followed up to where the phase's spectrum sinks into its noise, at most three quarters of the band.
+    side, an eighth of its frequency for a low one, a quarter of that where the programme covers the tone; `widest`
+    in Hz is tried before them. Flutter is followed up to where the phase's spectrum sinks into its noise, at most
+    three quarters of the band.
     Raises ValueError when no steady tone is found there.
     """
     if not 10 <= frequency <= 0.45 * sample_rate:
@@ -58,8 +59,9 @@ def tone_timing(x: Reals, sample_rate: int, frequency: float) -> Timing:
     if not np.any(x):
         raise ValueError("wet is silent where a tone is looked for: give the file that holds it")
     carrier = strongest(x, sample_rate, frequency * (1 - _SEARCHED), frequency * (1 + _SEARCHED))
-    widest = min(_WIDEST, _SHARE * carrier)
-    for band in (share * widest for share in _NARROWER if share * widest * len(x) > _ANSWERS * sample_rate):
+    usually = min(_WIDEST, _SHARE * carrier)
+    bands = ([] if widest is None else [widest]) + [share * usually for share in _NARROWER]
+    for band in (band for band in bands if band * len(x) > _ANSWERS * sample_rate):
         envelope = _envelope_of(x, sample_rate, carrier, band)
         level = np.abs(envelope.values)
         usual = float(np.median(level))

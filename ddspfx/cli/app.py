@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ddspfx.cli.analyse import analyse
 from ddspfx.cli.bench import EPILOG, bench
 from ddspfx.cli.cache import begin
 from ddspfx.cli.emit import emit
@@ -261,4 +262,5 @@ def demo(
     _timed(figures)
 
 
+app.add_typer(analyse, name="analyse")
 app.command(epilog=EPILOG)(bench)

@@ -44,6 +44,16 @@ def not_over(out: Path, *inputs: Path | None) -> None:
         raise FileNotFoundError(f"{out.parent} does not exist, so {out.name} cannot be written there: make the folder")
 
 
+def writable(out: Path) -> None:
+    """Raises OSError when nothing can be written beside an output that is made only at the end of long work."""
+    probe = out.parent / f".{uuid.uuid4().hex[:8]}.part"
+    try:
+        probe.touch()
+    except OSError as error:
+        raise type(error)(f"{out} cannot be written there: choose another place") from error
+    probe.unlink()
+
+
 @contextlib.contextmanager
 def run_folder(folder: Path) -> Iterator[Path]:
     """The folder, made if need be and writable; a new one goes again when the work fails with nothing to resume."""

@@ -50,8 +50,8 @@ def write_report(folder: str | Path) -> Path:
         heard=None if heard is None else heard.notes,
         player=None if heard is None else _player(heard),
         pictures=_pictures(run, heard),
-        style=_part("page.css"),
-        script=_part("player.js"),
+        style=part("page.css"),
+        script=part("player.js"),
     )
     path = folder / NAME
     write_atomically(path, page.encode())
@@ -62,10 +62,11 @@ def _template() -> Any:
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_part("page.html.j2"))
+    return environment.from_string(part("page.html.j2"))
 
 
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """A file that lies beside the page: its template, style or script."""
     return files("ddspfx.report").joinpath(name).read_text(encoding="utf-8")
 
 
