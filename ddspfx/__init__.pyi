@@ -1,6 +1,7 @@
 from .alignment.align import Alignment, align
 from .alignment.restore import restore
 from .alignment.track import track
+from .analysis.transport import analyse_transport
 from .block import AbstractBlock, quiet
 from .blocks.add import Add
 from .blocks.antialiased import Antialiased
