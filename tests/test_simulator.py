@@ -10,6 +10,8 @@ from ddspfx.data.devices.recording import TAPE, Bias, RecordHead, magnetised
 from ddspfx.data.devices.replay import ReplayHead
 from ddspfx.data.devices.tape import TapeSimulator
 from ddspfx.data.devices.transport import Band, Transport, integrated, transport
+from ddspfx.signal.biased import biased
+from ddspfx.signal.jiles_atherton import Magnetics
 
 STILL = Transport(capstan_depth=0, pulley_depth=0, wow=0, flutter=0, drift=0)
 RATE = 44_100
@@ -182,3 +184,15 @@ def test_modulation_noise_follows_the_signal_and_pieces_join():
     assert np.abs(told.modulation[0, 14_000:]).max() < 1e-5
     jump = np.abs(np.diff(told.magnetisation[0, 2_000:9_900], 3)).max()
     assert jump < 1.2 * (2 * np.pi * 1_000 / RATE) ** 3 * np.abs(told.magnetisation).max()
+
+
+def test_the_anhysteretic_equivalent_has_the_loop_s_third_harmonic():
+    import jax.numpy as jnp
+
+    material, wave = Magnetics(*map(jnp.asarray, TAPE)), np.sin(2 * np.pi * np.arange(1_323) / 441)[None]
+    for level, amplitude in ((-10, 0.82 * 1.2 * TAPE.coercivity), (0, 0.82 * 1.2 * TAPE.coercivity)):
+        H = 5e4 * 10 ** (level / 20) * wave
+        loop, model = magnetised(H, RATE), np.asarray(biased(jnp.asarray(H), material, jnp.asarray(amplitude)))
+        thirds = [np.abs(np.fft.rfft(M[0, -441:]))[[1, 3]] for M in (loop, model)]
+        ratios = [20 * np.log10(c / a) for a, c in thirds]
+        assert ratios[0] == pytest.approx(ratios[1], abs=1.0)
