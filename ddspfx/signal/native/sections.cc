@@ -27,10 +27,11 @@ struct Section {
     s1 += c * r, s2 += c * w;
     return y;
   }
-  // From the slopes of y and of the integrators after to those of x and of the integrators before.
+  // From the slopes of y and of the integrators after to those of x and of the integrators before. What does not wait
+  // for a product of the integrators is added first, since their chain is what a step costs.
   vec<T, W> back(const vec<T, W>& y, vec<T, W>& s1, vec<T, W>& s2) const {
     const vec<T, W> r = c * s1, w = c * s2, a = r + g * w;
-    s1 += k * y + (w - p * r), s2 += l * y - a;
+    s1 = (s1 + k * y) + (w - p * r), s2 = (s2 + l * y) - a;
     return d * y + a;
   }
 };
@@ -53,6 +54,8 @@ struct Lane {
   Section<T, W> sections[K];
   vec<T, W> s[K][2];
   static constexpr int MARKS = STRETCH / KEEP * 2 * K;  // Integrators kept in a stretch.
+  static constexpr int TOGETHER = K == 1 ? 4 : K == 2 ? 2 : 1;  // Chunks worked out side by side: few sections wait long.
+  static constexpr int SPAN = TOGETHER * KEEP;
 
   Lane(const Call<T>& call, int64_t c0)
       : call(call), c0(c0), live(static_cast<int>(std::min<int64_t>(W, call.channels - c0))) {
@@ -119,10 +122,10 @@ struct Lane {
       const int64_t count = std::min<int64_t>(STRETCH, call.samples - t0);
       load(call.x.data, call.samples, t0, count, x), load(call.slope.data, call.samples, t0, count, slope);
       load(call.kept, call.chunks() * 2 * K, t0 / KEEP * 2 * K, (count + KEEP - 1) / KEEP * 2 * K, marks);
-      for (int64_t t = (count - 1) / KEEP * KEEP; t >= 0; t -= KEEP) {
-        ahead(call.x.data, t0 + t - STRETCH), ahead(call.slope.data, t0 + t - STRETCH);
-        std::copy_n(marks + t / KEEP * 2 * K, 2 * K, &s[0][0]);
-        chunk(std::min<int64_t>(KEEP, count - t), x + t, slope + t, adjoint, sums);
+      for (int64_t t = (count - 1) / SPAN * SPAN; t >= 0; t -= SPAN) {
+        for (int64_t early = t0 + t - STRETCH; early < t0 + t - STRETCH + SPAN; early += KEEP)
+          ahead(call.x.data, early), ahead(call.slope.data, early);
+        span(std::min<int64_t>(SPAN, count - t), x + t, marks + t / KEEP * 2 * K, slope + t, adjoint, sums);
       }
       store(call.y, call.samples, t0, count, slope);
     }
@@ -133,17 +136,30 @@ struct Lane {
         call.slopes[channel(lane) * K * NUMBERS + i] = static_cast<T>(sums[i / NUMBERS][i % NUMBERS][lane]);
   }
 
-  // From the slopes of y to those of x, in their place.
-  void chunk(int64_t count, const vec<T, W>* x, vec<T, W>* slope, vec<T, W> (&adjoint)[K][2],
-             double (&sums)[K][NUMBERS][W]) {
-    vec<T, W> inputs[K][KEEP], before[K][2][KEEP], slopes[K][KEEP], after[K][2][KEEP];
-    for (int64_t t = 0; t < count; ++t) {
-      vec<T, W> now = x[t];
+  // What every section was given and its integrators before, from those kept at the start of each chunk.
+  void again(int64_t count, const vec<T, W>* x, const vec<T, W>* marks, vec<T, W> (&inputs)[K][SPAN],
+             vec<T, W> (&before)[K][2][SPAN]) const {
+    vec<T, W> now[TOGETHER][K][2];
+    std::copy_n(marks, TOGETHER * 2 * K, &now[0][0][0]);
+    const auto step = [&](int64_t t, vec<T, W>(&state)[K][2]) {
+      vec<T, W> y = x[t];
       for (int i = 0; i < K; ++i) {
-        inputs[i][t] = now, before[i][0][t] = s[i][0], before[i][1][t] = s[i][1];
-        now = sections[i].step(now, s[i][0], s[i][1]);
+        inputs[i][t] = y, before[i][0][t] = state[i][0], before[i][1][t] = state[i][1];
+        y = sections[i].step(y, state[i][0], state[i][1]);
       }
-    }
+    };
+    if (count < SPAN)
+      for (int64_t t = 0; t < count; ++t) step(t, now[0]);
+    else
+      for (int64_t t = 0; t < KEEP; ++t)
+        for (int j = 0; j < TOGETHER; ++j) step(j * KEEP + t, now[j]);
+  }
+
+  // From the slopes of y to those of x, in their place.
+  void span(int64_t count, const vec<T, W>* x, const vec<T, W>* marks, vec<T, W>* slope, vec<T, W> (&adjoint)[K][2],
+            double (&sums)[K][NUMBERS][W]) const {
+    vec<T, W> inputs[K][SPAN], before[K][2][SPAN], slopes[K][SPAN], after[K][2][SPAN];
+    again(count, x, marks, inputs, before);
     for (int64_t t = count - 1; t >= 0; --t) {
       vec<T, W> now = slope[t];
       for (int i = K - 1; i >= 0; --i) {
@@ -152,15 +168,18 @@ struct Lane {
       }
       slope[t] = now;
     }
-    for (int i = 0; i < K; ++i) gather(sections[i], count, inputs[i], before[i], slopes[i], after[i], sums[i]);
+    for (int i = 0; i < K; ++i)
+      for (int64_t t = 0; t < count; t += KEEP)
+        gather(sections[i], std::min<int64_t>(KEEP, count - t), inputs[i] + t, before[i][0] + t, before[i][1] + t,
+               slopes[i] + t, after[i][0] + t, after[i][1] + t, sums[i]);
   }
 
-  static void gather(const Section<T, W>& section, int64_t count, const vec<T, W> (&x)[KEEP],
-                     const vec<T, W> (&s)[2][KEEP], const vec<T, W> (&y)[KEEP], const vec<T, W> (&after)[2][KEEP],
-                     double (&sums)[NUMBERS][W]) {
+  static void gather(const Section<T, W>& section, int64_t count, const vec<T, W>* x, const vec<T, W>* first,
+                     const vec<T, W>* second, const vec<T, W>* y, const vec<T, W>* on_first,
+                     const vec<T, W>* on_second, double (&sums)[NUMBERS][W]) {
     vec<T, W> sum[NUMBERS] = {}, more = {};
     for (int64_t t = 0; t < count; ++t) {
-      const vec<T, W> s1 = s[0][t], s2 = s[1][t], a = x[t] - s2, on_r = after[0][t], on_w = after[1][t];
+      const vec<T, W> s1 = first[t], s2 = second[t], a = x[t] - s2, on_r = on_first[t], on_w = on_second[t];
       sum[0] -= on_r * s1, sum[1] += on_w * a;  // Both still to be multiplied by c.
       sum[2] += on_r * (a - section.p * s1), more += on_w * (s1 + section.g * a);
       sum[3] += y[t] * s1, sum[4] += y[t] * s2, sum[5] += y[t] * x[t];
