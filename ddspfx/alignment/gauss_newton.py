@@ -1,6 +1,6 @@
 """The delay as a cubic B-spline, moved until the whitened prediction meets the recording."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ class Knots(NamedTuple):
     first: NDArray[np.int64]
     basis: Reals
     knots: int
+    step: float
 
     def values(self, c: Reals) -> Reals:
         """Σ_k c_k B_k at each sample."""
@@ -43,11 +44,17 @@ class Knots(NamedTuple):
 
 def knots_at(length: int, step: float) -> Knots:
     """The basis for `length` samples, a knot every `step` samples, knot k at sample (k - 1)·step."""
-    place = np.arange(length) / step
-    first = np.floor(place).astype(np.int64)
+    return knots_between(np.arange(length), step, int((length - 1) / step) + 4)
+
+
+def knots_between(samples: NDArray[Any], step: float, knots: int) -> Knots:
+    """The same basis at any `samples`."""
+    place = samples / step
+    first = place.astype(np.int64)
     t = place - first
-    basis = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
-    return Knots(first, basis, int(first[-1]) + 4)
+    u = 1 - t
+    basis = np.stack([u**3 / 6, t * t * (t / 2 - 1) + 2 / 3, u * u * (u / 2 - 1) + 2 / 3, t**3 / 6])
+    return Knots(first, basis, knots, step)
 
 
 def prior_bands(count: int, step: float, speed_power: float, corner: float) -> Reals:
@@ -60,15 +67,6 @@ def prior_bands(count: int, step: float, speed_power: float, corner: float) -> R
     bands[2:] = difference_bands(count, np.array([-1.0, 1.0])) / (step * speed_power)
     q3 = speed_power * (2 * np.pi * corner) ** 4
     return bands + difference_bands(count, np.array([-1.0, 3.0, -3.0, 1.0])) / (step**5 * q3)
-
-
-def local_weights(residual: Reals, sample_rate: float) -> Reals:
-    """1/variance of the residual about each sample, bounded so that quiet frames do not rule."""
-    from scipy.ndimage import uniform_filter1d
-
-    variance = uniform_filter1d(residual**2, max(1, int(_LOCAL * sample_rate)), mode="nearest")
-    w: Reals = 1 / np.maximum(variance, _FLOOR * np.mean(variance) + 1e-300)
-    return w
 
 
 def newton_step(A: Reals, h: Reals, R: Reals, c: Reals) -> Reals:
@@ -91,19 +89,37 @@ def banded_product(bands: Reals, c: Reals) -> Reals:
     return y
 
 
-def inverse_diagonal(bands: Reals) -> Reals:
-    """The diagonal of the inverse of a symmetric banded matrix, without the rest. (Takahashi, Fagan, Chin 1973.)"""
+def inverse_bands(bands: Reals) -> Reals:
+    """Upper bands of the inverse of a symmetric banded matrix, row a its entries (i, i + a), without the rest.
+
+    (Takahashi, Fagan, Chin 1973.)
+    """
     from scipy.linalg import cholesky_banded
 
     order, count = bands.shape
     factor = cholesky_banded(bands, lower=False)
     width = order - 1
-    Z = np.zeros((order, count + width))  # Z[a, i] = inverse[i, i + a]
+    reach = np.arange(1, width + 1)
+    U = np.zeros((count, width))  # U[i, a - 1] = entry (i, i + a) over the diagonal's
+    for a in reach:
+        U[: count - a, a - 1] = factor[width - a, a:] / factor[width, : count - a]
+    own = 1 / factor[width] ** 2
+    inverse = np.zeros((count, order))
+    block = np.zeros((width, width))  # the inverse at i + 1 to i + width
     for i in range(count - 1, -1, -1):
-        reach = min(width, count - 1 - i)
-        u = np.array([factor[width - a, i + a] for a in range(1, reach + 1)]) / factor[width, i]
-        block = np.array([[Z[abs(a - b), i + min(a, b)] for b in range(1, reach + 1)] for a in range(1, reach + 1)])
-        off = -block @ u if reach else np.zeros(0)
-        Z[1 : reach + 1, i] = off
-        Z[0, i] = 1 / factor[width, i] ** 2 - (off @ u if reach else 0.0)
-    return Z[0, :count]
+        off = -block @ U[i]
+        inverse[i, 0], inverse[i, 1:] = own[i] - off @ U[i], off
+        block[1:, 1:] = block[:-1, :-1].copy()
+        block[0, 0], block[0, 1:], block[1:, 0] = inverse[i, 0], off[:-1], off[:-1]
+    return inverse.T
+
+
+def deviations(inverse: Reals) -> Reals:
+    """Standard deviation of the spline at each knot's place, from the upper bands of the coefficients' covariance.
+
+    There it is (c_{k-1} + 4·c_k + c_{k+1})/6.
+    """
+    own, beside, across = (np.pad(inverse[a], 1, mode="edge") for a in (0, 1, 2))
+    variance = own[:-2] + 16 * own[1:-1] + own[2:] + 8 * beside[:-2] + 8 * beside[1:-1] + 2 * across[:-2]
+    v: Reals = np.sqrt(np.maximum(variance, 0.0)) / 6
+    return v

@@ -4,78 +4,112 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ddspfx.alignment.bands import Complexes
 from ddspfx.alignment.interpolate import Reals
 
-_SIZE = 8192
-_POWERS = (1, 2, 3, 5)
-_ALTERNATIONS = 2
-_SMOOTH = 33  # bins over which the residual's spectrum is smoothed
+SIZE = 8192
+_POWERS = (1, 2, 3, 5, 7)
+_SMOOTH = 20.0  # Hz over which the residual's spectrum is averaged
 
 
 class Device(NamedTuple):
-    """y = H ∗ s(x), s(x) = Σ_p c_p·scale·(x/scale)^p over the powers 1, 2, 3 and 5."""
+    """y = H ∗ s(x), s(x) = Σ_p c_p·scale·(x/scale)^p over the powers 1, 2, 3, 5 and 7; H on 8192 points."""
 
-    H: Reals
+    H: Complexes
     coefficients: Reals
     scale: float
 
     def curve(self, x: Reals) -> Reals:
         """s(x)."""
-        s: Reals = np.sum([c * basis for c, basis in zip(self.coefficients, _powers(x, self.scale), strict=True)], 0)
+        u = x / self.scale
+        a, b, c, e, g = self.coefficients
+        v = u * u
+        s: Reals = x * (a + b * u + v * (c + v * (e + v * g)))
         return s
 
     def gain(self, x: Reals) -> Reals:
         """s′(x)."""
         u = x / self.scale
-        g: Reals = np.sum([c * p * u ** (p - 1) for c, p in zip(self.coefficients, _POWERS, strict=True)], 0)
-        return g
+        a, b, c, e, g = self.coefficients
+        v = u * u
+        s: Reals = a + 2 * b * u + v * (3 * c + v * (5 * e + 7 * g * v))
+        return s
 
-    def __call__(self, x: Reals) -> Reals:
-        """The prediction."""
-        return filtered(self.curve(x), self.H)
+    def response(self, count: int) -> Complexes:
+        """H at the bins of a spectrum of `count` samples, at least 8192."""
+        from scipy.fft import irfft, rfft
+
+        h = irfft(self.H, SIZE)
+        h *= np.roll(np.hanning(SIZE + 1)[:-1], SIZE // 2) ** 0.25
+        long = np.zeros(count)
+        long[: SIZE // 2], long[count - SIZE // 2 :] = h[: SIZE // 2], h[SIZE // 2 :]
+        spectrum: Complexes = rfft(long, overwrite_x=True)
+        return spectrum
 
 
-def fit_device(x: Reals, y: Reals) -> Device:
-    """Response and curve of `y` on `x` (samples,), by least squares in turn; the samples are already aligned."""
+def fit_device(x: Reals, y: Reals, known: Device | None = None, alternations: int = 2) -> Device:
+    """Response and curve of `y` on `x` (samples,), by whitened least squares in turn; the samples are aligned.
+
+    From a `known` device the response is moved by that of what it leaves, so that the bias of short frames goes.
+    """
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    count = next_fast_len(len(x) + SIZE, real=True)
     scale = float(np.max(np.abs(x))) + 1e-30
-    basis = _powers(x, scale)
-    H, coefficients = spectrum_pair(x, y), np.eye(len(_POWERS))[0]
-    for _ in range(_ALTERNATIONS):
-        filters = np.stack([filtered(row, H) for row in basis])
-        ridge = 1e-6 * np.diag((filters**2).sum(1))
-        coefficients = np.linalg.solve(filters @ filters.T + ridge + 1e-30 * np.eye(len(basis)), filters @ y)
-        H = spectrum_pair(coefficients @ basis, y)
+    powers = np.stack([scale * (x / scale) ** p for p in _POWERS])
+    B, Y = rfft(powers, count), rfft(y, count)
+    if known is None:
+        known = Device(_ratio(x, y), np.eye(len(_POWERS))[0], scale)
+    H, coefficients = known.H, known.coefficients * (scale / known.scale) ** (np.array(_POWERS) - 1.0)
+    for _ in range(alternations):
+        device = Device(H, coefficients, scale)
+        F = device.response(count) * B
+        W = whitener(Y - coefficients @ F, count)
+        F *= W
+        normal = (F @ np.conj(F.T)).real
+        normal += np.diag(1e-6 * np.diag(normal) + 1e-30)
+        coefficients = np.linalg.solve(normal, (np.conj(F) @ (W * Y)).real)
+        rest = irfft(Y - coefficients @ F / W, count)[: len(x)]
+        H = H + _ratio(coefficients @ powers, rest)
     return Device(H, coefficients, scale)
 
 
-def _powers(x: Reals, scale: float) -> Reals:
-    return np.stack([scale * (x / scale) ** p for p in _POWERS])
-
-
-def spectrum_pair(x: Reals, y: Reals) -> Reals:
-    """Least-squares response of `y` on `x` (samples,), H₁ = Sxy/Sxx from Hann frames, on `filtered`'s grid."""
-    from scipy.signal import csd, welch
-
-    options = {"nperseg": _SIZE, "noverlap": _SIZE // 2, "detrend": False}
-    Sxx = welch(x, **options)[1]
-    H: Reals = csd(x, y, **options)[1] / (Sxx + 1e-9 * np.mean(Sxx) + 1e-300)
+def _ratio(x: Reals, y: Reals) -> Complexes:
+    """Least-squares response of `y` on `x` (samples,), Sxy/Sxx from Hann frames that overlap by half."""
+    X, Y = _frames(x), _frames(y)
+    Sxx = np.einsum("ij,ij->j", X.real, X.real) + np.einsum("ij,ij->j", X.imag, X.imag)
+    H: Complexes = np.einsum("ij,ij->j", np.conj(X), Y) / (Sxx + 1e-9 * np.mean(Sxx) + 1e-300)
     return H
 
 
-def whitener(residual: Reals) -> Reals:
-    """1/√PSD of what is left, smoothed, bounded to 100 dB; zero phase, on `filtered`'s grid."""
-    from scipy.ndimage import uniform_filter1d
-    from scipy.signal import welch
+def _frames(x: Reals) -> Complexes:
+    from scipy.fft import rfft
 
-    size = min(_SIZE, len(residual))
-    power = welch(residual, nperseg=size, detrend=False)[1]
-    power = np.interp(np.linspace(0, 1, _SIZE // 2 + 1), np.linspace(0, 1, len(power)), power)
-    power = uniform_filter1d(power, _SMOOTH, mode="nearest")
-    W: Reals = 1 / np.sqrt(power + 1e-10 * np.max(power) + 1e-300)
+    half = SIZE // 2
+    padded = np.pad(x, (half, half + (-len(x)) % half))
+    views = np.lib.stride_tricks.sliding_window_view(padded, SIZE)[::half]
+    spectra: Complexes = rfft(np.hanning(SIZE + 1)[:-1] * views)
+    return spectra
+
+
+def spectrum_pair(x: Reals, y: Reals) -> Complexes:
+    """Least-squares response of `y` on `x` (samples,) on `filtered`'s grid."""
+    return _ratio(x, y)
+
+
+def whitener(residual: Complexes, count: int, sample_rate: float = 44_100.0) -> Reals:
+    """1/√PSD at every bin from the residual's own spectrum, averaged over 20 Hz, bounded to 100 dB."""
+    bins = max(1, round(_SMOOTH * count / sample_rate))
+    starts = np.arange(0, len(residual), bins)
+    power = np.add.reduceat(residual.real**2 + residual.imag**2, starts)
+    sizes = np.diff(np.append(starts, len(residual)))
+    power = np.convolve(np.pad(power / sizes, 1, mode="edge"), [0.25, 0.5, 0.25], "valid")
+    power += 1e-10 * np.max(power) + 1e-300
+    W: Reals = np.interp(np.arange(len(residual)), starts + 0.5 * (sizes - 1), 1 / np.sqrt(power))
     return W
 
 
-def filtered(x: Reals, H: Reals) -> Reals:
+def filtered(x: Reals, H: Complexes) -> Reals:
     """`x` through the centred response whose transfer function is `H` (half of a power of two, plus one)."""
     from scipy.fft import irfft
     from scipy.signal import oaconvolve

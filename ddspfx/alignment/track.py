@@ -1,36 +1,20 @@
 """The delay of a recording at every moment, from its programme alone."""
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ddspfx.alignment.align import Alignment, align, signal
+from ddspfx.alignment.estimate import estimated
 from ddspfx.alignment.frames import frame_correlations
-from ddspfx.alignment.gauss_newton import (
-    Knots,
-    inverse_diagonal,
-    knots_at,
-    local_weights,
-    newton_step,
-    prior_bands,
-)
-from ddspfx.alignment.interpolate import Interpolant, Reals, sample_at
-from ddspfx.alignment.response import Device, filtered, fit_device, spectrum_pair, whitener
-from ddspfx.alignment.slips import slips
+from ddspfx.alignment.interpolate import Reals, sample_at
+from ddspfx.alignment.response import filtered, spectrum_pair
 from ddspfx.alignment.smoother import smoothed
 from ddspfx.alignment.swing import swinging_path
 from ddspfx.alignment.viterbi import best_path, refined
 from ddspfx.alignment.windows import in_windows
 from ddspfx.source.trajectory import Trajectory
-
-_BANDS = (0.0, 60.0, 200.0, 500.0, 1200.0, 3000.0, 7000.0, 1e9)  # Hz
-# Samples within which slips are looked for, Newton steps and their temper; the response is found anew before each.
-_SCHEDULE = ((12, 3, 0.01), (10, 3, 0.03), (6, 4, 0.1))
-_CORNER = 30.0  # Hz to which a transport's speed moves freely
-_STILLEST, _WILDEST = 1e-4, 2e-2  # deviation of speed that the prior allows
-_INFLATION = 3.0  # the posterior is two to four times too sure
 
 
 class _Reach(NamedTuple):
@@ -62,8 +46,8 @@ def track(
 
     Arrays as in `align`. A path through weighted short-time correlations (Viterbi, then a stiff smoother that
     bridges silence) starts it; where that explains little, a search through lag and speed up to ±27 ms and 6 %.
-    `refine` then alternates a long linear response with Gauss–Newton steps on the
-    spline's knots, `rate` a second, on whitened residuals. `spread` of the result is the posterior's standard
+    `refine` then alternates a curve and a long response with Gauss–Newton steps on the spline's knots, `rate` a
+    second, on residuals whitened and weighted band by band. `spread` of the result is the posterior's standard
     deviation. A constant delay cannot be told from the device's own and stays as the coarse path has it.
     Recordings beyond 60 s are done in overlapping windows.
     Raises ValueError as `align` does, and when nothing in wet can be followed.
@@ -76,7 +60,7 @@ def track(
 
     def follow(dry: Reals, wet: Reals, there: Alignment) -> tuple[Reals, Reals]:
         delays, deviations = _coarse(dry, wet, there)
-        return _refined(dry, wet, delays, sample_rate, rate) if refine else (delays, deviations)
+        return estimated(dry, wet, delays, sample_rate, rate) if refine else (delays, deviations)
 
     delays, deviations = in_windows(follow, x, y, alignment)
     some = np.arange(0, y.shape[1], max(1, sample_rate // (4 * rate)))
@@ -125,95 +109,3 @@ def _path(x: Reals, y: Reals, how: _Reach, rate: int, sign: int) -> tuple[Reals,
     n = np.arange(y.shape[1])
     deviations = np.sqrt(np.minimum(variances, 1e6))
     return np.interp(n, frames.centres, line), np.interp(n, frames.centres, deviations)
-
-
-def _refined(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> tuple[Reals, Reals]:
-    """Gauss–Newton from `delays`, by the schedule; returns delays and deviations at every sample."""
-    length = y.shape[1]
-    n = np.arange(length)
-    trend = np.polyval(np.polyfit(n[::441], delays[::441], 1), n)
-    knots = knots_at(length, sample_rate / rate)
-    c = _projected(knots, delays - trend, sample_rate / rate)
-    prior = _prior(delays - trend, knots, sample_rate, rate)
-    sources = [Interpolant.of(row) for row in x]
-    A = np.zeros((4, knots.knots))
-    for reach, steps, temper in _SCHEDULE:
-        positions = n - trend - knots.values(c)
-        devices = [fit_device(source(positions), row) for source, row in zip(sources, y, strict=True)]
-        if reach:
-            late = _slips(sources, y, devices, positions, reach, sample_rate)
-            c = c + _projected(knots, late, sample_rate / rate)
-        for _ in range(steps):
-            A, h = _normal(sources, y, devices, knots, n - trend - knots.values(c), sample_rate)
-            A, h = temper * A, temper * h
-            c = c + newton_step(A, h, prior, c)
-    deviations = np.sqrt(np.maximum(inverse_diagonal(A + prior), 0.0)) * _INFLATION
-    return trend + knots.values(c), knots.values(deviations)
-
-
-def _slips(
-    sources: list[Interpolant], y: Reals, devices: list[Device], positions: Reals, reach: int, sample_rate: int
-) -> Reals:
-    """How far the prediction runs ahead of `y` at each sample: what a path in the wrong period left."""
-    predicted = [device(source(positions)) for source, device in zip(sources, devices, strict=True)]
-    whiteners = [whitener(row - p) for row, p in zip(y, predicted, strict=True)]
-    flat = [
-        np.stack([filtered(row, W) for row, W in zip(rows, whiteners, strict=True)])
-        for rows in (np.stack(predicted), y)
-    ]
-    return slips(flat[0], flat[1], reach, sample_rate)
-
-
-def _projected(knots: Knots, values: Reals, step: float) -> Reals:
-    """Knots of the least-squares spline through `values`."""
-    from scipy.linalg import solveh_banded
-
-    bands = knots.gram(np.ones(len(values)))
-    bands[-1] += 1e-6 * step
-    c: Reals = solveh_banded(bands, knots.project(values))
-    return c
-
-
-def _prior(rest: Reals, knots: Knots, sample_rate: int, rate: int) -> Reals:
-    """The prior in samples, its power from how fast the coarse path moves most of the time, within what transports do.
-
-    A median, because where the programme is quiet the coarse path jumps as no transport does.
-    """
-    hop = sample_rate // 50
-    moves = np.diff(rest[::hop]) / hop
-    deviation = np.clip(np.median(np.abs(moves - np.median(moves))), _STILLEST, _WILDEST)
-    return prior_bands(knots.knots, 1 / rate, float(deviation**2) / (2 * _CORNER), _CORNER) / sample_rate**2
-
-
-def _normal(
-    sources: list[Interpolant], y: Reals, devices: list[Device], knots: Knots, positions: Reals, sample_rate: int
-) -> tuple[Reals, Reals]:
-    """Normal matrix and right side, summed over channels and bands, each weighted by its local residual."""
-    A, h = np.zeros((4, knots.knots)), np.zeros(knots.knots)
-    inside = (positions > 0) & (positions < np.inf)
-    for source, row, device in zip(sources, y, devices, strict=True):
-        x = source(positions)
-        residual = row - device(x)
-        W = whitener(residual)
-        slope = filtered(device.gain(x) * source.derivative(positions), device.H * W)
-        for e, g in zip(_bands(filtered(residual, W), sample_rate), _bands(slope, sample_rate), strict=True):
-            weights = np.where(inside, local_weights(e, sample_rate), 0.0)
-            A += knots.gram(weights * g * g)
-            h -= knots.project(weights * g * e)
-    return A, h
-
-
-def _bands(x: Reals, sample_rate: int) -> list[Reals]:
-    """`x` split by frequency."""
-    from scipy.fft import irfft, next_fast_len, rfft
-
-    count = next_fast_len(len(x), real=True)
-    spectrum = rfft(x, count)
-    edges = np.searchsorted(np.arange(len(spectrum)) * sample_rate / count, _BANDS)
-    parts = []
-    for low, high in pairwise(edges):
-        if high > low:
-            part = np.zeros_like(spectrum)
-            part[low:high] = spectrum[low:high]
-            parts.append(irfft(part, count)[: len(x)])
-    return parts

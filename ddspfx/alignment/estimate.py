@@ -1,0 +1,125 @@
+"""The delay's spline, moved until the device's prediction meets the recording."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ddspfx.alignment.bands import Band, bands_of
+from ddspfx.alignment.gauss_newton import Knots, deviations, inverse_bands, knots_at, newton_step, prior_bands
+from ddspfx.alignment.interpolate import Interpolant, Reals
+from ddspfx.alignment.normal import Channel, Normal, normal_equations
+from ddspfx.alignment.response import SIZE, Device, fit_device
+from ddspfx.alignment.slips import slips
+
+# Samples within which slips are looked for, then one highest frequency (Hz) a Newton step.
+_SCHEDULE = ((12, (3000.0, 7000.0, 1e9)), (10, (7000.0, 1e9, 1e9)), (0, (1e9, 1e9, 1e9)))
+_CORNER = 30.0  # Hz to which a transport's speed moves freely
+_STILLEST, _WILDEST = 1e-4, 2e-2  # deviation of speed that the prior allows
+_EDGE = 0.01  # s beyond dry's ends where nothing is believed
+
+
+class Problem(NamedTuple):
+    """What stays the same through all steps."""
+
+    channels: list[Channel]
+    bands: list[Band]
+    knots: Knots
+    trend: Reals
+    sample_rate: int
+
+    def positions(self, c: Reals) -> Reals:
+        """Where dry is read at each sample of wet."""
+        at: Reals = np.arange(len(self.trend)) - self.trend - self.knots.values(c)
+        return at
+
+
+def estimated(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> tuple[Reals, Reals]:
+    """Delays and their deviations at every sample, both in samples, from `delays` that are nearly right."""
+    problem = _problem(x, y, delays, sample_rate, rate)
+    rest = delays - problem.trend
+    c = _projected(problem.knots, rest)
+    prior = _prior(rest, problem.knots, sample_rate, rate)
+    devices = _devices(problem, c, [None] * len(problem.channels))
+    found = Normal(np.zeros((1, 4, problem.knots.knots)), np.zeros((1, problem.knots.knots)))
+    for reach, ceilings in _SCHEDULE:
+        if reach:
+            c = c + _projected(problem.knots, _slips(problem, devices, problem.positions(c), reach))
+        for ceiling in ceilings:
+            devices = _devices(problem, c, devices)
+            found = _normal(problem, devices, problem.positions(c), ceiling)
+            A, h = found.total()
+            c = c + newton_step(A, h, prior, c)
+    spread = deviations(inverse_bands(found.total()[0] + prior))
+    return problem.trend + problem.knots.values(c), problem.knots.values(spread)
+
+
+def _problem(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> Problem:
+    from scipy.fft import next_fast_len, rfft
+
+    length = y.shape[1]
+    n = np.arange(length)
+    trend: Reals = np.polyval(np.polyfit(n[::441], delays[::441], 1), n).astype(np.float64)
+    count = next_fast_len(length + SIZE, real=True)
+    heard = _heard(n - delays, x.shape[1], sample_rate)
+    rows = zip(x, y * heard, strict=True)
+    channels = [Channel(Interpolant.of(dry), wet, rfft(wet, count), heard) for dry, wet in rows]
+    return Problem(channels, bands_of(count, sample_rate), knots_at(length, sample_rate / rate), trend, sample_rate)
+
+
+def _heard(positions: Reals, length: int, sample_rate: int) -> Reals:
+    """One where wet holds what dry holds, fading to nothing within 10 ms beyond."""
+    width = _EDGE * sample_rate
+    ends: Reals = np.clip(np.minimum(positions, length - 1 - positions) / width, 0.0, 1.0)
+    return ends if positions[0] < -width or positions[-1] > length + width else np.ones(len(positions))
+
+
+def _devices(problem: Problem, c: Reals, known: Sequence[Device | None]) -> list[Device]:
+    positions = problem.positions(c)
+    return [
+        fit_device(channel.source(positions) * channel.heard, channel.wet, device, 1 if device else 2)
+        for channel, device in zip(problem.channels, known, strict=True)
+    ]
+
+
+def _normal(problem: Problem, devices: list[Device], positions: Reals, ceiling: float) -> Normal:
+    count = problem.bands[0].whole
+    bands = [b for b in problem.bands if b.low * problem.sample_rate < ceiling * count]
+    each = [
+        normal_equations(channel, device, bands, problem.knots, positions, problem.sample_rate)
+        for channel, device in zip(problem.channels, devices, strict=True)
+    ]
+    return Normal(np.concatenate([n.A for n in each]), np.concatenate([n.h for n in each]))
+
+
+def _slips(problem: Problem, devices: list[Device], positions: Reals, reach: int) -> Reals:
+    """How far the prediction runs ahead of wet at each sample: what a path in the wrong period left."""
+    from scipy.fft import rfft
+
+    count = problem.bands[0].whole
+    predicted = [
+        device.response(count) * rfft(device.curve(channel.source(positions)) * channel.heard, count)
+        for channel, device in zip(problem.channels, devices, strict=True)
+    ]
+    return slips(predicted, [c.spectrum for c in problem.channels], reach, len(positions), count, problem.sample_rate)
+
+
+def _projected(knots: Knots, values: Reals) -> Reals:
+    """Knots of the least-squares spline through `values`."""
+    from scipy.linalg import solveh_banded
+
+    bands = knots.gram(np.ones(len(values)))
+    bands[-1] += 1e-6 * knots.step
+    c: Reals = solveh_banded(bands, knots.project(values))
+    return c
+
+
+def _prior(rest: Reals, knots: Knots, sample_rate: int, rate: int) -> Reals:
+    """The prior in samples, its power from how fast the coarse path moves most of the time, within what transports do.
+
+    A median, because where the programme is quiet the coarse path jumps as no transport does.
+    """
+    hop = sample_rate // 50
+    moves = np.diff(rest[::hop]) / hop
+    deviation = np.clip(np.median(np.abs(moves - np.median(moves))), _STILLEST, _WILDEST)
+    return prior_bands(knots.knots, 1 / rate, float(deviation**2) / (2 * _CORNER), _CORNER) / sample_rate**2

@@ -1,0 +1,74 @@
+"""The normal equations of the delay's knots: what the whitened residual says in every band at every moment."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ddspfx.alignment.bands import Band, Complexes
+from ddspfx.alignment.gauss_newton import Knots, knots_between
+from ddspfx.alignment.interpolate import Interpolant, Reals
+from ddspfx.alignment.response import Device, whitener
+
+_LOCAL = 0.06  # s over which the residual's own variance is taken,
+_AT_LEAST = 12  # and samples of the band at least
+_FLOOR = 0.02  # of its mean: no frame counts more than this allows
+
+
+class Channel(NamedTuple):
+    """Dry as it may be read, wet, wet's spectrum (both silent where wet holds what dry does not), and where."""
+
+    source: Interpolant
+    wet: Reals
+    spectrum: Complexes
+    heard: Reals
+
+
+class Normal(NamedTuple):
+    """A δ = h: upper bands (4, knots) and right side (knots,), one of each a band."""
+
+    A: Reals
+    h: Reals
+
+    def total(self) -> tuple[Reals, Reals]:
+        """Of all bands."""
+        return self.A.sum(0), self.h.sum(0)
+
+
+def normal_equations(
+    channel: Channel, device: Device, bands: Sequence[Band], knots: Knots, positions: Reals, sample_rate: float
+) -> Normal:
+    """Of one channel at `positions`, where dry is read: each band weighted by its residual's variance about then."""
+    from scipy.fft import rfft
+
+    count, length = bands[0].whole, len(positions)
+    x = channel.source(positions)
+    response = device.response(count)
+    E = channel.spectrum - response * rfft(device.curve(x) * channel.heard, count)
+    W = whitener(E, count, sample_rate)
+    slope = device.gain(x) * channel.source.derivative(positions) * channel.heard
+    J = rfft(slope, count)
+    J *= response
+    J *= W
+    E *= W
+    rows = [_of_band(band, E, J, channel.heard, knots, length, sample_rate) for band in bands]
+    return Normal(np.stack([A for A, _ in rows]), np.stack([h for _, h in rows]))
+
+
+def _of_band(
+    band: Band, E: Complexes, J: Complexes, heard: Reals, knots: Knots, length: int, sample_rate: float
+) -> tuple[Reals, Reals]:
+    from scipy.ndimage import uniform_filter1d
+
+    e, g = band.of(E), band.of(J)
+    width = max(_AT_LEAST, int(_LOCAL * sample_rate / band.step))
+    power = e.real**2 + e.imag**2
+    used = power[: max(1, int(length / band.step))]
+    weights = uniform_filter1d(power, width, mode="nearest")
+    weights = band.share * band.step / np.maximum(weights, _FLOOR * np.mean(used) + 1e-300)
+    at = band.centres(length)
+    audible = heard[at.astype(int)] > 0.999
+    places = knots_between(at, knots.step, knots.knots)
+    own = np.where(audible, band.sums(weights * (g.real**2 + g.imag**2), length), 0.0)
+    mixed = np.where(audible, band.sums(weights * (g.real * e.real + g.imag * e.imag), length), 0.0)
+    return places.gram(own), -places.project(mixed)
