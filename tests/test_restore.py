@@ -1,13 +1,18 @@
 """Wow and flutter taken out, against transports whose trajectory is known, and what must be refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.signal import fftconvolve, firwin
 
+from ddspfx.alignment.denoised import denoised
 from ddspfx.alignment.missing import filled_in
 from ddspfx.alignment.pilot import pilot_timing
+from ddspfx.alignment.pilot_trajectory import pilot_trajectory
 from ddspfx.alignment.restore import restore
 from ddspfx.alignment.tone import tone_timing
+from ddspfx.audio import read_audio
 from ddspfx.signal.warp import interpolate
 
 RATE, SECONDS = 44_100, 8
@@ -170,3 +175,51 @@ def test_refuses_what_it_cannot_do() -> None:
         restore(noise[:, :1000], RATE, tone=3150.0)
     with pytest.raises(ValueError, match="pilot"):
         restore(noise[:, :1000], RATE, pilot=0)
+
+
+def test_noise_goes_and_what_moves_stays() -> None:
+    rng = np.random.default_rng(7)
+    n = np.arange(2000)
+    moves = 0.1 * n + 5 * np.sin(0.06 * n) + 0.2 * np.sin(0.9 * n)
+    noisy = moves + 0.05 * rng.standard_normal(n.size)
+    assert np.std(denoised(noisy, 0.05) - moves) < 0.5 * 0.05
+    assert np.abs(denoised(moves, 1e-6) - moves).max() < 1e-4
+    assert np.array_equal(denoised(noisy[:50], 0.05), noisy[:50])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_programme_says_which_period_is_meant(known: bool) -> None:
+    """A head 160 ms behind a pilot of 10 ms: sixteen periods that the pulses alone cannot tell."""
+    rng = np.random.default_rng(8)
+    programme = 0.2 * fftconvolve(
+        rng.standard_normal(COUNT), firwin(101, [200, 6000], fs=RATE, pass_zero=False), "same"
+    )
+    sent = pulses()
+    delay = DELAY - DELAY.mean() + 0.1632
+    wet, heard = (np.tanh(moved(x, delay)) + hiss(-70, seed) for seed, x in ((1, programme), (2, sent)))
+    found = pilot_trajectory(programme, wet, heard, RATE, dry_pilot=sent if known else None)
+    inner = slice(RATE // 4, -RATE // 4)
+    error = RATE * (found(TIME) - delay)[inner]
+    assert np.abs(error.mean()) < 0.2
+    assert error.std() < (0.005 if known else 0.05)
+    assert found.spread is not None and 1e-5 < RATE * float(found.deviation(4.0)) < 0.01
+
+
+def test_pilot_trajectory_of_the_real_machine() -> None:
+    """Against the delay that was read off the pilot by other means; a constant is the shape of the pulses."""
+    folder = Path(__file__).parents[2] / "shared/data/akai4000d"
+    given = np.loadtxt(folder / "clip3_pilot_delay.csv", delimiter=",", skiprows=1)
+    dry, sent, wet, heard = (read_audio(folder / f"clip3_{name}.wav")[0][0] for name in
+                             ("input_L", "input_R", "target_L", "target_R"))  # fmt: skip
+    found = pilot_trajectory(dry, wet, heard, RATE, dry_pilot=sent)
+    error = RATE * found(given[:, 0]) - given[:, 1]
+    assert abs(error.mean()) < 1.5 and error.std() < 0.006
+
+
+def test_pilot_trajectory_refuses() -> None:
+    rng = np.random.default_rng(9)
+    sent, noise = pulses(), 0.1 * rng.standard_normal((2, COUNT))
+    with pytest.raises(ValueError, match="which of the pilot's periods"):
+        pilot_trajectory(noise[0], noise[1], sent, RATE, dry_pilot=sent)
+    with pytest.raises(ValueError, match="no pilot is found"):
+        pilot_trajectory(noise[0], noise[0], noise[1], RATE)

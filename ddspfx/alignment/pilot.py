@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ddspfx.alignment.denoised import denoised
 from ddspfx.alignment.interpolate import Reals
 from ddspfx.alignment.missing import filled_in
 from ddspfx.alignment.pulse import fitted_pulses
@@ -26,11 +27,36 @@ _CLEAR = 0.5  # share of the pulses' energy, by frequency over the noise, that t
 _PURE = 0.5  # share of the channel's energy in its strongest line that makes it a tone
 
 
+class PilotClock(NamedTuple):
+    """What a pilot shows at `times` in seconds: how many of its periods have passed, a real number.
+
+    `weights` say what to believe; `rate` knots a second hold it; `period` is the mean one and `deviation` that of a
+    pulse's place, both in seconds. Whether whole `numbers` are the pulses themselves says `counted`; a tone's begin
+    anywhere.
+    """
+
+    times: Reals
+    numbers: Reals
+    weights: Reals
+    rate: int
+    period: float
+    deviation: float
+    counted: bool
+
+
 class _Train(NamedTuple):
     """Whole samples where pulses lie, the running number of each, and their mean period in samples."""
 
     places: NDArray[np.int64]
     numbers: NDArray[np.int64]
+
+
+class _Late(NamedTuple):
+    """How much later than even each numbered pulse is, in samples, and the deviation of that."""
+
+    numbers: NDArray[np.int64]
+    samples: Reals
+    deviation: float
 
 
 def pilot_timing(x: Reals, sample_rate: int) -> Timing:
@@ -40,53 +66,70 @@ def pilot_timing(x: Reals, sample_rate: int) -> Timing:
     pulse through missing and false ones; each is then placed by the phase of its spectrum against the common shape,
     weighted by the noise. Pulses tell flutter up to half their rate. Raises ValueError when there is no pilot.
     """
+    clock, clarity = _clock(x, sample_rate)
+    delays = clock.times - clock.period * clock.numbers
+    line = np.polyfit(clock.times, delays, 1, w=np.sqrt(clock.weights))
+    return Timing(clock.times, delays - np.polyval(line, clock.times), clock.weights, clock.rate, clarity)
+
+
+def pilot_clock(x: Reals, sample_rate: int) -> PilotClock:
+    """What the pilot in `x` (samples,) counts, by the same means. Raises ValueError when there is no pilot."""
+    return _clock(x, sample_rate)[0]
+
+
+def _clock(x: Reals, sample_rate: int) -> tuple[PilotClock, float]:
+    """The clock and how clearly it stands out."""
     rows = x - np.mean(x)
     if not np.any(rows):
         raise ValueError("the pilot's channel is silent: name another channel")
-    timing = _tone(rows, sample_rate) or _pulses(rows, sample_rate)
-    line = np.polyfit(timing.times, timing.delays, 1, w=np.sqrt(timing.weights))
-    return timing._replace(delays=timing.delays - np.polyval(line, timing.times))
+    return _tone(rows, sample_rate) or _pulses(rows, sample_rate)
 
 
-def _tone(x: Reals, sample_rate: int) -> Timing | None:
-    """The timing of the line that holds most of the energy, if one does and is steady."""
+def _tone(x: Reals, sample_rate: int) -> tuple[PilotClock, float] | None:
+    """The clock of the line that holds most of the energy, if one does and is steady."""
     carrier = strongest(x, sample_rate, 20.0, 0.42 * sample_rate)
     power = np.abs(np.fft.rfft(x * np.hanning(len(x)))) ** 2
     at = np.arange(len(power)) * sample_rate / len(x)
     if power[np.abs(at - carrier) < 0.01 * carrier].sum() < _PURE * power.sum():
         return None
     try:
-        return tone_timing(x, sample_rate, carrier)
+        timing = tone_timing(x, sample_rate, carrier)
     except ValueError:
         return None
+    numbers = carrier * (timing.times - timing.delays)
+    noise = 1 / (2 * np.pi * carrier * math.sqrt(timing.clarity))
+    return PilotClock(timing.times, numbers, timing.weights, timing.rate, 1 / carrier, noise, False), timing.clarity
 
 
-def _pulses(x: Reals, sample_rate: int) -> Timing:
+def _pulses(x: Reals, sample_rate: int) -> tuple[PilotClock, float]:
     train = _followed(_heights(x, sample_rate), sample_rate)
     fit = fitted_pulses(x, train.places, train.numbers)
     good = fit.good
     span = int(train.numbers.max() - train.numbers.min()) + 1
     if good.sum() < max(_FEWEST, _FOUND * span) or fit.explained < _CLEAR:
         raise ValueError("no pilot is found in this channel: it must hold pulses at an equal distance, or a tone")
-    numbers, places = train.numbers[good], fit.places[good]
-    period, start = np.polyfit(numbers, places, 1, w=1 / fit.deviations[good])
-    steady, rest, near = _between(numbers, places - start - period * numbers, len(x), start, period)
+    numbers, places, deviations = train.numbers[good], fit.places[good], fit.deviations[good]
+    period, start = np.polyfit(numbers, places, 1, w=1 / deviations)
+    late = _Late(numbers, places - start - period * numbers, float(np.median(deviations)))
+    rest, near = _between(late, len(x), start, period)
+    every = numbers[0] + np.arange(len(rest)) / 8
+    times = (start + period * every + rest) / sample_rate
     rate = math.ceil(4 * sample_rate / period)
-    return Timing((steady + rest) / sample_rate, rest / sample_rate, near, rate, fit.explained)
+    noise = late.deviation / sample_rate
+    return PilotClock(times, every, near, rate, period / sample_rate, noise, True), fit.explained
 
 
-def _between(
-    numbers: NDArray[np.int64], errors: Reals, length: int, start: float, period: float
-) -> tuple[Reals, Reals, Reals]:
-    """Steady time, lateness (both in samples) and weight, eight a period, band-limited between the pulses.
+def _between(late: _Late, length: int, start: float, period: float) -> tuple[Reals, Reals]:
+    """Lateness in samples and weight, eight a period, band-limited between the pulses.
 
     On the steady clock pulses are equally spaced, so a windowed sinc reads exactly between them, where a spline
     through them would lose flutter. Missing ones are predicted from both sides; the ends are reflected.
     """
     from ddspfx.signal.warp import TAPS, interpolate
 
+    numbers = late.numbers
     every = np.arange(numbers[0], numbers[-1] + 1)
-    filled = filled_in(numbers - numbers[0], errors)
+    filled = denoised(filled_in(numbers - numbers[0], late.samples), late.deviation)
     reach = min(TAPS, len(filled) - 1)
     padded = np.pad(filled, reach, mode="reflect", reflect_type="odd")
     place = np.arange(0, len(filled) - 1 + 1e-9, 1 / 8)
@@ -95,7 +138,7 @@ def _between(
     nearest = np.minimum(np.round(place).astype(int), len(every) - 1)
     steady = start + period * (numbers[0] + place)
     inside = (steady + rest >= 0) & (steady + rest <= length - 1)
-    return steady, rest, np.where(there[nearest] & inside, 1.0, 1e-6)
+    return rest, np.where(there[nearest] & inside, 1.0, 1e-6)
 
 
 def _heights(x: Reals, sample_rate: int) -> Reals:
