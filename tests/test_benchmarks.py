@@ -196,15 +196,17 @@ def test_a_stopped_run_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_a_point_that_would_take_too_long_is_left_out() -> None:
-    def done(seconds: float, peaks: float) -> Row:
-        times = {"forward_seconds": {"ddspfx": {"median": seconds}}, "backward_seconds": {}}
+    def done(seconds: float, peaks: float, peer: float = 0.1) -> Row:
+        times = {"ddspfx": {"median": seconds}, "torch": {"median": peer}}
         memory = {"forward_peak_bytes": {"ddspfx": peaks}, "backward_peak_bytes": {}}
-        return {"kernel": "a", "samples": 10, "batch": 1, "width": 0, **times, **memory}
+        size = {"kernel": "a", "samples": 10, "batch": 1, "width": 0}
+        return {**size, "forward_seconds": times, "backward_seconds": {}, **memory}
 
     row = {"kernel": "a", "samples": 100, "batch": 1, "width": 0}
-    assert full.too_much(row, []) is None and full.too_much(row, [done(0.1, 1e6)]) is None
-    assert full.too_much(row, [done(5.0, 1e6)]) == "would take 50 s a run"
-    assert full.too_much(row, [done(0.1, 2e9)]) == "would take 20 GB"
+    assert full.too_much(row, []) == {} and full.too_much(row, [done(0.1, 1e6)]) == {}
+    assert full.too_much(row, [done(5.0, 1e6)]) == {"ddspfx": "would take 50 s a run"}
+    assert full.too_much(row, [done(0.1, 2e9)]) == {"ddspfx": "would take 20 GB"}
+    assert full.too_much(row, [done(0.1, 1e6, peer=6.0)]) == {"torch": "would take 60 s a run"}
 
 
 def test_rows_of_something_else_are_refused(tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ class Kernel(Case):
     widths: ClassVar[tuple[int, ...]] = ()
     grows: ClassVar[bool] = True
     """Whether the whole run measures it at other sizes too."""
+    streams: ClassVar[bool] = True
+    """Whether it is ever called on blocks of a stream: a loss is not."""
     note: ClassVar[str] = ""
     shortfall: ClassVar[str] = ""
     """Why it does not reach what was asked, and what was tried: printed where it does not."""

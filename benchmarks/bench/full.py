@@ -50,7 +50,7 @@ def points(case: Kernel) -> Iterator[Point]:
         yield Point(case, "batch", Size(RATE, batch, width))
     for other in sorted(set(case.widths) - {width}):
         yield Point(case, "width", Size(RATE, 1, other))
-    for block in BLOCKS:
+    for block in BLOCKS if case.streams else ():
         yield Point(case, "block", Size(block, 1, width))
 
 
@@ -81,10 +81,12 @@ def run_full(cases: Sequence[Case], bench: Bench, about: Row, folder: Path) -> l
 def _row(point: Point, done: Sequence[Row], bench: Bench) -> Row:
     """A point measured, or why it was not."""
     row: Row = {"kernel": point.case.name, "axis": point.axis, **point.size._asdict(), "correct": True}
-    reason = too_much(row, done)
-    if reason:
-        return {**row, "skipped": reason}
-    words = [point.case.name, *map(str, point.size), str(bench.budget)]
+    reasons = too_much(row, done)
+    if "ddspfx" in reasons:
+        return {**row, "skipped": reasons["ddspfx"]}
+    if reasons:
+        row["left_out"] = reasons
+    words = [point.case.name, *map(str, point.size), str(bench.budget), *reasons]
     command = [sys.executable, "-m", "benchmarks.bench.point", *words]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
@@ -96,26 +98,26 @@ def _row(point: Point, done: Sequence[Row], bench: Bench) -> Row:
     return {**row, **json.loads(ended.stdout.strip().splitlines()[-1])}
 
 
-def too_much(row: Row, done: Sequence[Row]) -> str | None:
-    """Whether a run would take too long or too much memory, going by the largest smaller one, growing in proportion."""
+def too_much(row: Row, done: Sequence[Row]) -> dict[str, str]:
+    """Who would take too long or too much memory, and how much: from its largest smaller point, in proportion."""
     count = row["samples"] * row["batch"]
-    smaller = [
-        other
-        for other in done
-        if other["kernel"] == row["kernel"]
-        and other["width"] == row["width"]
-        and "backward_seconds" in other
-        and other["samples"] * other["batch"] < count
-    ]
-    if not smaller:
-        return None
-    last = max(smaller, key=lambda other: other["samples"] * other["batch"])
-    factor = count / (last["samples"] * last["batch"])
-    slowest = max((spent for _, spent in _medians(last)), default=0.0) * factor
-    largest = max((value for way in ("forward", "backward") for value in last[f"{way}_peak_bytes"].values()), default=0)
+    same = [other for other in done if all(other[name] == row[name] for name in ("kernel", "width"))]
+    smaller = sorted(
+        (other for other in same if other["samples"] * other["batch"] < count),
+        key=lambda other: other["samples"] * other["batch"],
+    )
+    last = {name: other for other in smaller for name, _ in _medians(other)}
+    reasons = {name: _reason(name, other, count / (other["samples"] * other["batch"])) for name, other in last.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _reason(name: str, last: Row, factor: float) -> str | None:
+    """What a run so many times as large would take, where that is too much."""
+    slowest = factor * max(spent for side, spent in _medians(last) if side == name)
+    largest = factor * max(last[f"{way}_peak_bytes"].get(name, 0) for way in ("forward", "backward"))
     if slowest > LONGEST:
         return f"would take {slowest:.0f} s a run"
-    return f"would take {largest * factor / 1e9:.0f} GB" if largest * factor > LARGEST else None
+    return f"would take {largest / 1e9:.0f} GB" if largest > LARGEST else None
 
 
 def _medians(row: Row) -> list[tuple[str, float]]:

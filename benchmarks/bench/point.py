@@ -1,10 +1,13 @@
-"""One point of the whole run in its own process: python -m benchmarks.bench.point CASE SAMPLES BATCH WIDTH BUDGET.
+"""One point of the whole run in its own process.
+
+    python -m benchmarks.bench.point CASE SAMPLES BATCH WIDTH BUDGET [PEER LEFT OUT ...]
 
 A fresh process is the only one whose memory can be told, and one that is killed takes nothing along.
 """
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.bench.pinning import pin
@@ -28,10 +31,10 @@ def main(argv: list[str]) -> None:
     (case,) = chosen((argv[0],))
     assert isinstance(case, Kernel)
     size, budget = Size(*(int(word) for word in argv[1:4])), float(argv[4])
-    print(json.dumps(measured(case.problem(size, cpu()), size, budget)))
+    print(json.dumps(measured(case.problem(size, cpu()), size, budget, argv[5:])))
 
 
-def measured(problem: Any, size: Any, budget: float) -> dict[str, object]:
+def measured(problem: Any, size: Any, budget: float, left_out: Sequence[str] = ()) -> dict[str, object]:
     """Compile time, first call, memory, steady times and the real-time factor."""
     from benchmarks.bench.case import made
     from benchmarks.bench.memory import peak
@@ -39,7 +42,7 @@ def measured(problem: Any, size: Any, budget: float) -> dict[str, object]:
 
     compiled = problem.ours.compile() if problem.ours.compile else (None, None)
     row: dict[str, object] = {"compile_seconds": compiled, "first_call_seconds": seconds(problem.ours.forward)}
-    peers = {name: peer for name, peer in problem.peers.items() if peer.counted}
+    peers = {name: peer for name, peer in problem.peers.items() if peer.counted and name not in left_out}
     sides = {"ddspfx": problem.ours, **made(peers)[0]}
     for way in ("forward", "both"):
         works = {name: work for name, side in sides.items() if (work := getattr(side, way))}

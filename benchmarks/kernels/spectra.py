@@ -44,6 +44,7 @@ class Spectra(Kernel):
     """Three resolutions, prediction and target."""
 
     name = "multi-resolution STFT loss"
+    streams = False
     asked = Asked(1e-5, 2.0, 2.5)
     note = (
         "slopes are shown, not judged: where a bin is nearly zero the logarithm's slope keeps few digits in float32; "
