@@ -47,7 +47,9 @@ def test_it_plays_and_switching_keeps_the_position(browser, address) -> None:
     page.click("#player .loop")
     page.click("#player .play")
     page.wait_for_function("Number(document.getElementById('player').dataset.time) > 0.1")
-    for key, name in (("1", "dry"), ("2", "wet"), ("3", "model")):
+    names = page.eval_on_selector_all("[role=radio]", "choices => choices.map(choice => choice.dataset.name)")
+    assert {"dry", "wet", "model", "full", "take"} == set(names)
+    for key, name in enumerate(names, 1):
         jump = page.evaluate(
             """key => {
                 const player = document.getElementById('player');
@@ -55,7 +57,7 @@ def test_it_plays_and_switching_keeps_the_position(browser, address) -> None:
                 document.dispatchEvent(new KeyboardEvent('keydown', {key}));
                 return Math.abs(Number(player.dataset.time) - before);
             }""",
-            key,
+            str(key),
         )
         assert jump < 0.05
         assert page.get_attribute("#player", "data-chosen") == name

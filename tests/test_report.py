@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.signal import fftconvolve, firwin
 
 import ddspfx
 from ddspfx.data.pair import Pair
 from ddspfx.data.recording import Recording
 from ddspfx.report.excerpts import excerpts_of, read_excerpts
 from ddspfx.report.page import write_report
+from ddspfx.signal.warp import interpolate
 
 RATE = 44_100
 
@@ -56,9 +58,48 @@ def test_names_cannot_break_out(folder) -> None:
 
 def test_excerpts_are_what_was_scored(folder) -> None:
     heard = read_excerpts(folder)
-    assert heard is not None and set(heard.signals) == {"dry", "wet", "model"}
+    # No delay line, so nothing stands still and nothing is restored; hiss, so there is a noisy one and another take.
+    assert heard is not None and set(heard.signals) == {"dry", "wet", "model", "full", "take"}
+    noise = heard.signals["full"] - heard.signals["model"]
+    other = heard.signals["take"] - heard.signals["model"]
+    assert 0 < np.std(noise) < 0.02 and 0.9 < np.std(other) / np.std(noise) < 1.1
+    assert abs(np.mean(noise * other)) < 0.1 * np.var(noise)
     rest = heard.signals["model"] - heard.signals["wet"]
     assert np.mean(rest**2) < 0.2 * np.mean(heard.signals["wet"] ** 2)
+
+
+def swaying(folder: Path) -> tuple[ddspfx.Run, Path]:
+    """A run of a delay line on noise that sways by 5 Hz, with excerpts."""
+    random, time = np.random.default_rng(1), np.arange(3 * RATE) / RATE
+    dry = 0.2 * fftconvolve(random.normal(size=time.size), firwin(101, [200, 6000], fs=RATE, pass_zero=False), "same")
+    wet = interpolate(dry, np.arange(time.size) - 40 * (1 + np.sin(2 * np.pi * 5 * time)) / 40)
+    pair = Pair(Recording(dry, RATE, "dry"), Recording(wet, RATE, "wet"))
+    model = ddspfx.Serial(tape=ddspfx.Tanh(-20.0), transport=ddspfx.VariableDelay(-0.002, 0.002, 0.0))
+    run = ddspfx.fit(model, pair, passes=1, sequences=1, segment=256, chunks=1, out=folder)
+    excerpts_of(run, pair, folder)
+    return run, folder
+
+
+def test_a_transport_is_heard_undone_and_measured(tmp_path) -> None:
+    run, folder = swaying(tmp_path / "run")
+    heard = read_excerpts(folder)
+    assert heard is not None and {"still", "restored", "take"} <= set(heard.signals)
+    inner = slice(RATE // 20, -RATE // 20)
+    dry, wet, still, restored = (heard.signals[name][0, inner] for name in ("dry", "wet", "still", "restored"))
+
+    def error(x: np.ndarray, y: np.ndarray) -> float:
+        """Of the best gain and lag within two samples either way."""
+        lags = np.arange(-2, 2.01, 0.05)
+        moved = [interpolate(y, np.arange(y.size) - lag) for lag in lags]
+        return min(float(1 - np.sum(x * m) ** 2 / np.sum(x**2) / np.sum(m**2)) for m in moved)
+
+    assert error(dry, wet) > 0.01
+    assert error(dry, restored) < 0.1 * error(dry, wet)
+    assert error(dry, still) < 0.1 * error(dry, wet)
+    page = write_report(folder).read_text()
+    for part in ('id="transport"', "Weighted, quasi-peak", "Line at 5", 'data-name="restored"', "Without transport"):
+        assert part in page, part
+    assert run.latents["transport.delay"][0].spread is not None  # the band in the picture
 
 
 def test_a_run_without_excerpts_has_a_page_that_says_so(folder) -> None:

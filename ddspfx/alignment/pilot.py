@@ -97,8 +97,10 @@ def _tone(x: Reals, sample_rate: int) -> tuple[PilotClock, float] | None:
     except ValueError:
         return None
     numbers = carrier * (timing.times - timing.delays)
+    # Wow blurs the strongest frequency; the mean one is what the phase adds up to.
+    period = float(np.polyfit(numbers, timing.times, 1, w=np.sqrt(timing.weights))[0])
     noise = 1 / (2 * np.pi * carrier * math.sqrt(timing.clarity))
-    return PilotClock(timing.times, numbers, timing.weights, timing.rate, 1 / carrier, noise, False), timing.clarity
+    return PilotClock(timing.times, numbers, timing.weights, timing.rate, period, noise, False), timing.clarity
 
 
 def _pulses(x: Reals, sample_rate: int) -> tuple[PilotClock, float]:

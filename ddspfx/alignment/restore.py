@@ -56,7 +56,7 @@ def _of_dry(dry: ArrayLike, y: Reals, sample_rate: int) -> Trajectory:
     if alignment.confidence < _UNRELATED:
         raise ValueError("wet has nothing in common with dry: check that they are one pair")
     whole = track(dry, y, sample_rate, alignment=alignment)
-    return _centred(whole, y.shape[1] / sample_rate)
+    return centred(whole, y.shape[1] / sample_rate)
 
 
 def _of_timing(y: Reals, sample_rate: int, pilot: int | str | None, tone: float | None) -> Trajectory:
@@ -67,10 +67,10 @@ def _of_timing(y: Reals, sample_rate: int, pilot: int | str | None, tone: float 
         timing = pilot_timing(y[channel_of(pilot, len(y))], sample_rate)
     duration = y.shape[1] / sample_rate
     curve = Trajectory.fit(timing.times, timing.delays, duration, sample_rate, timing.rate, timing.weights)
-    return _centred(curve, duration)
+    return centred(curve, duration)
 
 
-def _centred(curve: Trajectory, duration: float) -> Trajectory:
+def centred(curve: Trajectory, duration: float) -> Trajectory:
     """The same less its mean over the recording."""
     count = max(1, round(4 * duration * curve.rate))
     mean = float(np.mean(curve((np.arange(count) + 0.5) * (duration / count))))

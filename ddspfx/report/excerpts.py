@@ -14,6 +14,7 @@ from ddspfx.data.pair import Pair
 from ddspfx.fit.run import Run
 from ddspfx.fit.scoring import Scored, score_pair
 from ddspfx.fit.takes import Take, prepare
+from ddspfx.report.variants import variants
 from ddspfx.storage import write_atomically
 
 FOLDER = "audio"
@@ -21,7 +22,7 @@ NAME = "excerpts.json"
 LONGEST_S = 12.0
 LEAD_S = 1.0
 """Seconds played before an excerpt, so that filters and cells have settled."""
-ORDER = ("dry", "wet", "model", "linear")
+ORDER = ("dry", "wet", "full", "model", "still", "restored", "take", "linear")
 FULL_SCALE = 0.999
 
 Signal = Float[np.ndarray, "channels samples"]
@@ -44,8 +45,9 @@ class Excerpts:
 def write_excerpts(
     run: Run, scored: Scored | Pair | Sequence[Pair | Take], folder: str | Path, linear: Signal | None = None
 ) -> None:
-    """Writes FOLDER/audio/{dry,wet,model[,linear]}.flac, at most 12 s, and excerpts.json, which says what they are.
+    """Writes FOLDER/audio/{dry,wet,model,...}.flac, at most 12 s, and excerpts.json, which says what they are.
 
+    Beside the quiet model's prediction, `model`, there are the `variants` that differ from it.
     `scored` is a scored pair, of which the scored seconds are taken, or the pairs of the fit: see `excerpts_of`.
     `linear` (channels, samples) is another rendering of the same take. When something lies above full scale all
     are made quieter alike. Raises ValueError when `linear` has another shape than the take, OSError when the
@@ -54,7 +56,7 @@ def write_excerpts(
     if not isinstance(scored, Scored):
         excerpts_of(run, scored, folder)
         return
-    _write(scored, Path(folder), linear, offset=0, unseen=True)
+    _write(run, scored, Path(folder), linear, offset=0, unseen=True)
 
 
 def excerpts_of(run: Run, pairs: Pair | Sequence[Pair | Take], folder: str | Path) -> None:
@@ -75,7 +77,7 @@ def excerpts_of(run: Run, pairs: Pair | Sequence[Pair | Take], folder: str | Pat
         covered=(lead, lead + stop - start),
         trajectory=None,
     )
-    _write(score_pair(run, part), Path(folder), None, offset=start - lead, unseen=unseen)
+    _write(run, score_pair(run, part), Path(folder), None, offset=start - lead, unseen=unseen)
 
 
 def read_excerpts(folder: str | Path) -> Excerpts | None:
@@ -106,7 +108,7 @@ def _late_part(run: Run, take: Take) -> tuple[int, int, bool]:
     return start, min(stop, start + round(LONGEST_S * rate)), unseen
 
 
-def _write(scored: Scored, folder: Path, linear: Signal | None, offset: int, unseen: bool) -> None:
+def _write(run: Run, scored: Scored, folder: Path, linear: Signal | None, offset: int, unseen: bool) -> None:
     take, rate = scored.take, scored.take.sample_rate
     heard = {"dry": take.dry, "wet": take.wet, "model": np.asarray(scored.prediction)}
     if linear is not None:
@@ -117,6 +119,7 @@ def _write(scored: Scored, folder: Path, linear: Signal | None, offset: int, uns
     start, stop = take.inside
     stop = min(stop, start + round(LONGEST_S * rate))
     parts = {name: np.asarray(x[:, start:stop], np.float32) for name, x in heard.items()}
+    parts |= {name: np.asarray(x, np.float32) for name, x in variants(run.model, scored, (start, stop)).items()}
     gain = min(1.0, FULL_SCALE / max(float(np.max(np.abs(x))) for x in parts.values()))
     place = folder / FOLDER
     place.mkdir(parents=True, exist_ok=True)

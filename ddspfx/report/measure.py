@@ -21,6 +21,10 @@ SEGMENT = 4_096
 SMOOTHED = 1 / 12
 """Octaves over which a measured response is averaged."""
 
+LOOP_HZ, LOOP_TURNS = 100.0, 20
+LOOP_LEVELS = (-24.0, -12.0, -3.0)
+"""dBFS peak of the sines whose loops are drawn; slow, so that filters turn their phase but little."""
+
 Line = Float[np.ndarray, " points"]
 
 
@@ -29,6 +33,14 @@ class Transfer(NamedTuple):
 
     level_in: Line
     out: tuple[Line, Line, Line]
+
+
+class Loop(NamedTuple):
+    """One turn of a slow sine: what goes in, what comes out, and its level in dBFS peak."""
+
+    level: float
+    x: Line
+    y: Line
 
 
 class Response(NamedTuple):
@@ -58,6 +70,17 @@ def transfer(model: AbstractBlock, sample_rate: int) -> Transfer:
     starts = np.arange(0, count - frame, frame // 2)
     out = tuple(_level(y, k * TONE, starts, frame, sample_rate) for k in (1, 2, 3))
     return Transfer(_level(x, TONE, starts, frame, sample_rate), (out[0], out[1], out[2]))
+
+
+def loops(model: AbstractBlock, sample_rate: int) -> list[Loop]:
+    """The last turn of sines of 100 Hz at three levels through the still, quiet model, once it has settled."""
+    turn, found = round(sample_rate / LOOP_HZ), []
+    for level in LOOP_LEVELS:
+        x = 10 ** (level / 20) * np.sin(2 * np.pi * np.arange(LOOP_TURNS * turn) / turn)
+        y = _played(model, x, sample_rate)
+        last = slice((LOOP_TURNS - 2) * turn, (LOOP_TURNS - 1) * turn + 1)
+        found.append(Loop(level, x[last], y[last]))
+    return found
 
 
 def small_signal(model: AbstractBlock, sample_rate: int) -> Response:

@@ -9,26 +9,38 @@ from typing import Any
 
 import numpy as np
 
+from ddspfx.analysis.motion import trajectory_motion
+from ddspfx.analysis.transport import Transport, figures_of
 from ddspfx.fit.run import Run
 from ddspfx.report import measure, pictures
 from ddspfx.report.excerpts import ORDER, Excerpts, read_excerpts
 from ddspfx.report.figure import FULL, HALF, NARROW, Draw, peaks, svg
-from ddspfx.report.tables import candidates, facts, parameters, recordings
+from ddspfx.report.tables import candidates, facts, parameters, recordings, transport_rows
+from ddspfx.report.transport_pictures import motion_spectrum
+from ddspfx.source.trajectory import Trajectory
 from ddspfx.storage import write_atomically
 
 NAME = "report.html"
-SOUND_BYTES = 4_200_000
+SOUND_BYTES = 4_800_000
 """Of all sounds on the page together, before base64 adds a third."""
 COLUMNS = 700
 """Of the waveform behind the seek bar."""
 HEADROOM = 0.95
-WORDS = {"dry": "Dry", "wet": "Wet", "model": "Model", "linear": "Linear"}
+SHORTEST_S = 1.0
+"""Seconds that a trajectory must last to be measured."""
 SPOKEN = {
-    "dry": "what went in",
-    "wet": "the device",
-    "model": "the model",
-    "linear": "the best linear response",
+    "dry": ("Dry", "what went in"),
+    "wet": ("Wet", "the device"),
+    "full": ("Model", "with its noise"),
+    "model": ("Model", "what the figures judge"),
+    "still": ("Without transport", "the model, time standing still"),
+    "restored": ("Restored", "the wet, time put right"),
+    "take": ("New take", "the model another day"),
+    "linear": ("Linear", "the best linear response"),
 }
+"""By clip: its name on the page, and what it is."""
+QUIET = ("Without noise", "the model, as the figures judge it")
+"""The model's own name where a clip with its noise lies beside it."""
 
 
 def write_report(folder: str | Path) -> Path:
@@ -39,6 +51,7 @@ def write_report(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     run, heard = Run.load(folder), read_excerpts(folder)
+    transport = _transport(run)
     page = _template().render(
         title=folder.resolve().name,
         model=run.figures.get("model", type(run.model).__name__),
@@ -49,7 +62,8 @@ def write_report(folder: str | Path) -> Path:
         recordings=recordings(run),
         heard=None if heard is None else heard.notes,
         player=None if heard is None else _player(heard),
-        pictures=_pictures(run, heard),
+        pictures=_pictures(run, heard, transport),
+        transport=transport_rows(transport),
         style=part("page.css"),
         script=part("player.js"),
     )
@@ -70,7 +84,15 @@ def part(name: str) -> str:
     return files("ddspfx.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _pictures(run: Run, heard: Excerpts | None) -> dict[str, str]:
+def _transport(run: Run) -> Transport | None:
+    """What the flutter meters say of the first recording's trajectory, where one long enough was found."""
+    rows = [row[0] for row in run.latents.values() if row and isinstance(row[0], Trajectory)]
+    if not rows or rows[0].duration < SHORTEST_S:
+        return None
+    return figures_of(trajectory_motion(rows[0]))
+
+
+def _pictures(run: Run, heard: Excerpts | None, transport: Transport | None) -> dict[str, str]:
     """Each picture by name, as SVG for a wide and for a narrow window."""
     rate = run.sample_rate
     drawn: dict[str, tuple[Draw, int, int, int]] = {}
@@ -79,6 +101,9 @@ def _pictures(run: Run, heard: Excerpts | None) -> dict[str, str]:
         drawn["spectrograms"] = (pictures.spectrograms(heard), FULL, 300, 640)
     drawn["transfer"] = (pictures.transfer_curve(measure.transfer(run.model, rate)), HALF, 350, 320)
     drawn["response"] = (pictures.responses(measure.small_signal(run.model, rate), _estimates(heard)), HALF, 350, 320)
+    drawn["loops"] = (pictures.hysteresis_loops(measure.loops(run.model, rate)), HALF, 350, 320)
+    if transport is not None:
+        drawn["motion"] = (motion_spectrum(transport), HALF, 350, 320)
     rows = [row[0] for row in run.latents.values() if row]
     if rows:
         drawn["trajectory"] = (
@@ -107,6 +132,7 @@ def _estimates(heard: Excerpts | None) -> dict[str, measure.Response]:
 def _player(heard: Excerpts) -> dict[str, Any]:
     """The sounds for the player: FLAC as base64, what is drawn of each, and the gain that makes all equally loud."""
     names = [name for name in ORDER if name in heard.signals]
+    spoken = SPOKEN | ({"model": QUIET} if "full" in names else {})
     signals = _short_enough({name: heard.signals[name] for name in names}, heard.sample_rate)
     loudness = {name: float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) for name, x in signals.items()}
     gains = {name: loudness["wet"] / max(loudness[name], 1e-6) for name in names}
@@ -115,8 +141,8 @@ def _player(heard: Excerpts) -> dict[str, Any]:
     clips = [
         {
             "name": name,
-            "label": WORDS[name],
-            "says": SPOKEN[name],
+            "label": spoken[name][0],
+            "says": spoken[name][1],
             "gain": round(common * gains[name], 6),
             "peaks": _outline(common * gains[name] * signals[name]),
             "sound": base64.b64encode(_flac(signals[name], heard.sample_rate)).decode(),

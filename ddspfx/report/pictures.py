@@ -7,7 +7,7 @@ import numpy as np
 
 from ddspfx.report.excerpts import Excerpts
 from ddspfx.report.figure import FONT, Draw, Palette, hertz, panel, peaks
-from ddspfx.report.measure import Response, Transfer
+from ddspfx.report.measure import Loop, Response, Transfer
 from ddspfx.source.trajectory import Trajectory
 
 ZOOM_S = 0.01
@@ -104,6 +104,22 @@ def transfer_curve(measured: Transfer) -> Draw:
         for level, (colour, style, label) in zip(measured.out, styles, strict=True):
             axes.plot(measured.level_in, level, style, color=getattr(palette, colour), label=label)
         axes.set(xlabel="level in, dBFS", ylabel="level out, dBFS", xlim=ends, ylim=(-110, 6))
+        axes.legend(loc="lower right", handlelength=1.6)
+
+    return draw
+
+
+def hysteresis_loops(measured: Sequence[Loop]) -> Draw:
+    """Output against input for slow sines: a line where the device has no memory, a loop where it has."""
+
+    def draw(figure: Any, palette: Palette) -> None:
+        axes = panel(figure, palette, 111, "Output against input, at 100 Hz")
+        most = max(float(np.max(np.abs(loop.x))) for loop in measured)
+        axes.plot((-most, most), (-most, most), color=palette.soft, linestyle=(0, (1, 2.5)), linewidth=1.4)
+        colours = (palette.rest, palette.linear, palette.model)
+        for loop, colour in zip(measured, colours, strict=False):
+            axes.plot(loop.x, loop.y, color=colour, label=f"{loop.level:.0f} dBFS")
+        axes.set(xlabel="in", ylabel="out")
         axes.legend(loc="lower right", handlelength=1.6)
 
     return draw

@@ -4,11 +4,22 @@ from typing import Any
 
 import numpy as np
 
+from ddspfx.analysis.transport import Transport
 from ddspfx.fit.run import Run
 from ddspfx.listing import slots
 from ddspfx.report.excerpts import Excerpts
+from ddspfx.report.transport_page import WORDS, line_row, shown
 
 Row = dict[str, Any]
+TOLD = (
+    "drift_rms_percent",
+    "wow_rms_percent",
+    "flutter_rms_percent",
+    "unweighted_rms_percent",
+    "weighted_quasi_peak_percent",
+    "weighted_two_sigma_percent",
+)
+"""The figures of a transport that the page of a run shows; the rest belongs to `ddspfx analyse transport`."""
 
 
 def facts(run: Run, heard: Excerpts | None) -> list[Row]:
@@ -64,6 +75,22 @@ def recordings(run: Run) -> list[Row]:
             "validated": stretch(row["validated_s"]),
         }
         for row in run.recordings
+    ]
+
+
+def transport_rows(found: Transport | None) -> list[Row]:
+    """What the flutter meters say of a trajectory, what it cannot tell left out, and its lines."""
+    if found is None:
+        return []
+    told = [(key, reading) for key, reading in found.figures.items() if reading is not None and key in TOLD]
+    rows = [
+        {"name": WORDS[key][0], "value": f"{shown(reading)} {WORDS[key][1]}", "meaning": WORDS[key][2]}
+        for key, reading in told
+    ]
+    lines = [line_row(line) for line in found.lines[:4]]
+    return rows + [
+        {"name": f"Line at {line['frequency']} Hz", "value": f"{line['peak']} %", "meaning": line["name"] or "peak"}
+        for line in lines
     ]
 
 
