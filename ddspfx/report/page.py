@@ -101,7 +101,7 @@ def _pictures(run: Run, heard: Excerpts | None, transport: Transport | None) -> 
         drawn["spectrograms"] = (pictures.spectrograms(heard), FULL, 300, 640)
     drawn["transfer"] = (pictures.transfer_curve(measure.transfer(run.model, rate)), HALF, 350, 320)
     drawn["response"] = (pictures.responses(measure.small_signal(run.model, rate), _estimates(heard)), HALF, 350, 320)
-    drawn["loops"] = (pictures.hysteresis_loops(measure.loops(run.model, rate)), HALF, 350, 320)
+    drawn["loops"] = (pictures.hysteresis_loops(measure.loops(run.model, rate)), FULL, 290, 640)
     if transport is not None:
         drawn["motion"] = (motion_spectrum(transport), HALF, 350, 320)
     rows = [row[0] for row in run.latents.values() if row]

@@ -113,14 +113,15 @@ def hysteresis_loops(measured: Sequence[Loop]) -> Draw:
     """Output against input for slow sines: a line where the device has no memory, a loop where it has."""
 
     def draw(figure: Any, palette: Palette) -> None:
-        axes = panel(figure, palette, 111, "Output against input, at 100 Hz")
-        most = max(float(np.max(np.abs(loop.x))) for loop in measured)
-        axes.plot((-most, most), (-most, most), color=palette.soft, linestyle=(0, (1, 2.5)), linewidth=1.4)
-        colours = (palette.rest, palette.linear, palette.model)
-        for loop, colour in zip(measured, colours, strict=False):
-            axes.plot(loop.x, loop.y, color=colour, label=f"{loop.level:.0f} dBFS")
-        axes.set(xlabel="in", ylabel="out")
-        axes.legend(loc="lower right", handlelength=1.6)
+        tall = figure.get_figwidth() < figure.get_figheight()
+        grid = figure.add_gridspec(len(measured), 1) if tall else figure.add_gridspec(1, len(measured))
+        for place, loop in enumerate(measured):
+            axes = panel(figure, palette, grid[place], f"{loop.level:.0f} dBFS at 100 Hz")
+            most = float(np.max(np.abs(loop.x)))
+            axes.plot((-most, most), (-most, most), color=palette.soft, linestyle=(0, (1, 2.5)), linewidth=1.4)
+            axes.plot(loop.x, loop.y, color=palette.model)
+            axes.set(xlabel="in" if not tall or place == len(measured) - 1 else "")
+            axes.set_ylabel("out" if tall or place == 0 else "")
 
     return draw
 
@@ -147,13 +148,17 @@ def responses(own: Response, estimates: dict[str, Response]) -> Draw:
 
 
 def trajectory(row: Trajectory, recording: dict[str, Any]) -> Draw:
-    """The delay over a recording, in ms beyond its mean, with twice its standard deviation where that is known."""
+    """The delay over a recording, in ms beyond its mean, with twice its standard deviation where that is known.
+
+    The band is seldom wider than the line, so it stands below once more, on a scale of its own.
+    """
+    times = np.linspace(0, row.duration, 3_000)
+    delay, spread = np.atleast_2d(row(times)), np.atleast_2d(row.deviation(times))
+    mean, known = float(delay.mean()), bool(np.isfinite(spread).all())
 
     def draw(figure: Any, palette: Palette) -> None:
-        axes = panel(figure, palette, 111, "The delay over the recording")
-        times = np.linspace(0, row.duration, 3_000)
-        delay, spread = np.atleast_2d(row(times)), np.atleast_2d(row.deviation(times))
-        mean = float(delay.mean())
+        grid = figure.add_gridspec(2, 1, height_ratios=(2.6, 1)) if known else figure.add_gridspec(1, 1)
+        axes = panel(figure, palette, grid[0], "The delay over the recording")
         late = recording.get("validated_s") or (0.0, 0.0)
         if late[1] > late[0]:
             axes.axvspan(*late, color=palette.shade, linewidth=0, zorder=0)
@@ -161,13 +166,25 @@ def trajectory(row: Trajectory, recording: dict[str, Any]) -> Draw:
                       transform=axes.get_xaxis_transform())  # fmt: skip
         for channel, colour in zip(range(delay.shape[0]), (palette.model, palette.linear), strict=False):
             line, band = 1e3 * (delay[channel] - mean), 2e3 * spread[channel]
-            if np.isfinite(band).all():
+            if known:
                 axes.fill_between(times, line - band, line + band, color=colour, alpha=0.25, linewidth=0)
             axes.plot(times, line, color=colour, linewidth=1.2)
-        axes.set(xlabel="seconds", ylabel=f"ms beyond {1e3 * mean:+.2f} ms", xlim=(0, row.duration))
+        axes.set(ylabel=f"ms beyond {1e3 * mean:+.2f} ms", xlim=(0, row.duration))
         axes.margins(y=0.18)
+        if known:
+            axes.tick_params(labelbottom=False)
+            axes = panel(figure, palette, grid[1], sharex=axes)
+            axes.fill_between(times, -2e6 * spread[0], 2e6 * spread[0], color=palette.model, alpha=0.35, linewidth=0)
+            axes.set(ylabel="band, µs", ylim=_twice_the_usual(2e6 * spread[0]))
+        axes.set(xlabel="seconds")
 
     return draw
+
+
+def _twice_the_usual(band: Any) -> tuple[float, float]:
+    """Limits that show nine tenths of a band and let the rest, silence, go out of sight."""
+    edge = 1.3 * float(np.quantile(band, 0.9)) + 1e-9
+    return -edge, edge
 
 
 def losses(history: Sequence[dict[str, float]]) -> Draw:

@@ -83,15 +83,11 @@ def transport_rows(found: Transport | None) -> list[Row]:
     if found is None:
         return []
     told = [(key, reading) for key, reading in found.figures.items() if reading is not None and key in TOLD]
-    rows = [
-        {"name": WORDS[key][0], "value": f"{shown(reading)} {WORDS[key][1]}", "meaning": WORDS[key][2]}
-        for key, reading in told
-    ]
-    lines = [line_row(line) for line in found.lines[:4]]
-    return rows + [
-        {"name": f"Line at {line['frequency']} Hz", "value": f"{line['peak']} %", "meaning": line["name"] or "peak"}
-        for line in lines
-    ]
+    rows = [{"name": WORDS[key][0], "value": f"{shown(reading)} {WORDS[key][1]}"} for key, reading in told]
+    for line in map(line_row, found.lines[:4]):
+        name = f", {line['name']}" if line["name"] else ""
+        rows.append({"name": f"Line at {line['frequency']} Hz{name}", "value": f"{line['peak']} %"})
+    return rows
 
 
 def percent(share: float) -> str:

@@ -11,6 +11,7 @@ from ddspfx.report.figure import FONT, Draw, Palette, panel, peaks
 
 _COLUMNS = 1_500
 _NAMED = 6
+_CROWDED = 1.0  # e-folds of frequency to the next line, below which a name stands at the left
 _DECADES = (0.1, 0.5, 1, 2, 6, 10, 20, 50, 100, 200, 500, 1_000)
 
 
@@ -74,14 +75,13 @@ def motion_spectrum(found: Transport) -> Draw:
 
 def _mark(axes: Any, palette: Palette, found: Transport) -> None:
     """Dots on the strongest lines, with their frequency and, where it is known, their name."""
-    placed: list[float] = []
     for line in found.lines[:_NAMED]:
         axes.plot(line.frequency, 100 * line.peak, "o", color=palette.rest, markersize=4)
         words = f"{line.frequency:.3g} Hz" + (f"\n{line.name}" if line.name else "")
-        if all(abs(np.log(line.frequency / other)) > 0.25 for other in placed):
-            axes.annotate(words, (line.frequency, 100 * line.peak), xytext=(4, 5), textcoords="offset points",
-                          color=palette.ink, fontsize=FONT - 2)  # fmt: skip
-            placed.append(line.frequency)
+        above = [other.frequency for other in found.lines[:_NAMED] if other.frequency > line.frequency]
+        left = bool(above) and np.log(min(above) / line.frequency) < _CROWDED
+        axes.annotate(words, (line.frequency, 100 * line.peak), xytext=(-5 if left else 5, 3), color=palette.ink,
+                      textcoords="offset points", ha="right" if left else "left", fontsize=FONT - 2)  # fmt: skip
 
 
 def all_three(found: Transport) -> Draw:
