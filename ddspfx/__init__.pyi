@@ -4,9 +4,12 @@ from .alignment.track import track
 from .analysis.transport import analyse_transport
 from .block import AbstractBlock, quiet
 from .blocks.add import Add
+from .blocks.anhysteretic import Anhysteretic
 from .blocks.antialiased import Antialiased
+from .blocks.azimuth import Azimuth
 from .blocks.biquad import Biquad
 from .blocks.chain import MidSide, Mix, Parallel, PerChannel, Serial
+from .blocks.crosstalk import Crosstalk
 from .blocks.curve import HardClip, Polynomial, Rational, SoftClip, Tanh
 from .blocks.delay import FixedDelay, VariableDelay
 from .blocks.dynamics import Compressor, EnvelopeFollower
@@ -16,13 +19,22 @@ from .blocks.filter import AllPass, BandPass, HighPass, HighShelf, LowPass, LowS
 from .blocks.fir import FIR
 from .blocks.flax import FlaxBlock
 from .blocks.gain import Balance, Gain
+from .blocks.head_bump import HeadBump
 from .blocks.hysteresis import Hysteresis
 from .blocks.learned_curve import MLPCurve, SplineCurve
+from .blocks.level import Level
+from .blocks.lift import Lift
 from .blocks.mlp import MLP
+from .blocks.modulation_noise import ModulationNoise
 from .blocks.one_pole import DCBlocker, OnePole
 from .blocks.oversampled import Oversampled
+from .blocks.parallel_filters import ParallelFilters
+from .blocks.print_through import PrintThrough, with_pre_echo
 from .blocks.recurrent import GRU, LSTM
+from .blocks.tape_equaliser import TapeEqualiser
+from .blocks.tape_loss import TapeLoss
 from .blocks.tcn import TCN
+from .blocks.time_constants import TimeConstants
 from .clock import Clock
 from .control import Control, Switch, at, controls
 from .data.pair import Pair
@@ -30,10 +42,12 @@ from .data.recording import Recording
 from .fit.fit import fit
 from .fit.run import Run
 from .listing import SlotInfo, slots
+from .models.tape import Tape
 from .render import render
 from .slot import AbstractSource, Constant, Param, SlotLike, param, read
 from .source.automation import Automation
 from .source.clicks import Clicks
+from .source.dropouts import Dropouts
 from .source.lfo import LFO
 from .source.noise import Noise
 from .source.trajectory import Trajectory

@@ -16,7 +16,7 @@ from ddspfx.fit.plan import planned as plan_of
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.run import NAME, Run
 from ddspfx.fit.settings import Settings
-from ddspfx.fit.takes import Take, prepare, understood
+from ddspfx.fit.takes import Take, delay_path, prepare, understood
 from ddspfx.generators.transport import with_transport_of
 from ddspfx.models.catalogue import RECIPES
 from ddspfx.models.recipe import Recipe, Setting
@@ -198,7 +198,9 @@ def _continued(
 
 def _told(run: Run, best: str, table: dict[str, dict[str, Any]], takes: Sequence[Take]) -> Run:
     figures = {**run.figures, "model": best, "candidates": table}
-    model = with_transport_of(run.model, [row for rows in run.latents.values() for row in rows])
+    path = delay_path(run.model)
+    rows = run.latents.get(path or "", []) if run.settings.time != "demodulated" else [t.trajectory for t in takes]
+    model = with_transport_of(run.model, rows)
     final = {**table, best: {**table[best], "esr": _esr(run)}}
     sentences = findings(run, best, final, takes)
     return Run(model, run.sample_rate, run.settings, run.latents, run.recordings, run.history, figures, sentences)

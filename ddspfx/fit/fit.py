@@ -6,6 +6,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import numpy as np
 import optax
 
 from ddspfx.block import AbstractBlock
@@ -14,15 +15,17 @@ from ddspfx.fit.batch import fitting, spans
 from ddspfx.fit.devices import writes
 from ddspfx.fit.judge import error_to_signal
 from ddspfx.fit.latents import Latents, stack, unstack
+from ddspfx.fit.level import even, level_path
 from ddspfx.fit.noise import with_noise_of
 from ddspfx.fit.profile import phase
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.run import Run
 from ddspfx.fit.settings import Settings
-from ddspfx.fit.takes import Take, centred, check_alike, delay_path, line_of, prepare
+from ddspfx.fit.takes import Take, centred, check_alike, delay_path, demodulated, line_of, prepare, still
 from ddspfx.fit.trainer import Trainer, explored
 from ddspfx.listing import get
 from ddspfx.losses.combine import combine
+from ddspfx.source.trajectory import Trajectory
 from ddspfx.types import Audio, RandomKey, Scalar
 
 Made = AbstractBlock | Callable[[RandomKey], AbstractBlock]
@@ -48,9 +51,11 @@ def fit(
     `pairs` are aligned, and tracked when the model has a `VariableDelay`; prepared takes are used as they are.
     Validation is the end of each recording, or the pairs in `held_out`, whole, where there are any.
     `latents` gives, by slot path, what belongs to each recording (a `Trajectory`, or a list of them); left out,
-    the tracked delay goes to the model's first delay line. `changes` are settings by name (`passes=100`,
-    `freeze=["tone.*"]`): see `Settings`. `loss` takes (signals, samples) of prediction and target and replaces
-    the one named in the settings; `optimiser` is any optax one, its learning rate its own.
+    the tracked delay goes to the model's first delay line, and a level to its first `Level`. What happens to the
+    delay is `time`: "joint" moves it on with the model, "tracked" keeps it, "demodulated" takes it out of the targets
+    (a delay line then stands still, or may be missing), "none" leaves it alone. `changes` are settings by name
+    (`passes=100`, `freeze=["tone.*"]`): see `Settings`. `loss` takes (signals, samples) of prediction and target and
+    replaces the one named in the settings; `optimiser` is any optax one, its learning rate its own.
 
     With `out` the fit writes checkpoints there and, at the end, the run; `resume` goes on from the checkpoint and
     ends with the same numbers. Raises ValueError for pairs, paths and settings that do not fit together, and
@@ -100,21 +105,31 @@ def _takes(
 ) -> tuple[list[Take], Latents]:
     """The takes ready for the model, and its latents stacked."""
     path = delay_path(model) if settings.time != "none" and latents is None else None
-    takes = [
-        pair if isinstance(pair, Take) else prepare(pair, tracked=path is not None, say=progress.say) for pair in pairs
-    ]
+    tracked = path is not None or settings.time == "demodulated"
+    takes = [pair if isinstance(pair, Take) else prepare(pair, tracked=tracked, say=progress.say) for pair in pairs]
     check_alike(takes)
+    if settings.time == "demodulated":
+        takes = [demodulated(take) for take in takes]
     if latents is not None:
-        rows = {p: list(node) if isinstance(node, list | tuple) else [node] * len(takes) for p, node in latents.items()}
-        for p, nodes in rows.items():
-            get(model, p)
-            if len(nodes) != len(takes):
-                raise ValueError(f"latents[{p!r}] has {len(nodes)} entries, but there are {len(takes)} recordings")
-        return takes, {p: stack(nodes) for p, nodes in rows.items()}
-    if path is None or any(take.trajectory is None for take in takes):
-        return takes, {}
-    takes = [centred(take, line_of(model, path)) for take in takes]
-    return takes, {path: stack([take.trajectory for take in takes])}
+        return takes, _given(model, latents, len(takes))
+    found: Latents = {}
+    if path is not None and settings.time == "demodulated":
+        found[path] = stack([still(take, line_of(model, path)) for take in takes])
+    elif path is not None and all(take.trajectory is not None for take in takes):
+        takes = [centred(take, line_of(model, path)) for take in takes]
+        found[path] = stack([take.trajectory for take in takes])
+    if (level := level_path(model)) is not None:
+        found[level] = stack([even(take) for take in takes])
+    return takes, found
+
+
+def _given(model: AbstractBlock, latents: Mapping[str, Any], count: int) -> Latents:
+    rows = {path: list(node) if isinstance(node, list | tuple) else [node] * count for path, node in latents.items()}
+    for path, nodes in rows.items():
+        get(model, path)
+        if len(nodes) != count:
+            raise ValueError(f"latents[{path!r}] has {len(nodes)} entries, but there are {count} recordings")
+    return {path: stack(nodes) for path, nodes in rows.items()}
 
 
 def _run(
@@ -143,5 +158,17 @@ def _run(
         }
         for take, part, late in zip(takes, training, later, strict=True)
     ]
+    delay = delay_path(model)
     rows = {path: [unstack(latents, place)[path] for place in range(len(takes))] for path in latents}
+    rows = {path: list(map(_sure, row, takes)) if path == delay else row for path, row in rows.items()}
     return Run(model, rate, settings, rows, recordings, history, figures)
+
+
+def _sure(row: Any, take: Take) -> Any:
+    """A trajectory with the deviation that its tracking stated, since a fit moves knots but does not say how far."""
+    tracked = take.trajectory
+    if not isinstance(row, Trajectory) or tracked is None or tracked.spread is None:
+        return row
+    times = (np.arange(row.knots.shape[-1]) - 1) / row.rate
+    spread = np.broadcast_to(tracked.deviation(times), row.knots.shape)
+    return Trajectory(row.base, row.knots, row.sample_rate, row.rate, spread)

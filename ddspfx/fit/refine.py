@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from ddspfx.block import AbstractBlock
+from ddspfx.blocks.delay import VariableDelay
 from ddspfx.fit.judge import play
 from ddspfx.fit.latents import Latents
 from ddspfx.fit.takes import Take
+from ddspfx.listing import get
 from ddspfx.signal.spline import basis, held
-from ddspfx.source.trajectory import Trajectory
 
 WINDOW = 4096
 """Samples of the residual's spectrum, by whose root both sides are divided."""
@@ -37,17 +38,23 @@ def refined(
     A delay that grows by a little e(t) makes the output y(t - e(t)), so the Jacobian is -y'(t) B_k(t) with B_k
     the spline's basis: no derivative of the model is needed, any model will do. Both sides are whitened by the
     residual's spectrum and level; the prior holds first and third differences of the knots. With `hold_mean` the
-    mean stays, since it trades with the device's own delay while that is fitted too. Source: Björck (1996),
-    "Numerical methods for least squares problems", for the method; the Jacobian by the chain rule.
+    mean of a single recording stays, since it trades with the device's own delay while that is fitted too.
+    Source: Björck (1996), "Numerical methods for least squares problems", for the method; the Jacobian by the chain
+    rule.
     """
-    paths = [path for path, node in latents.items() if isinstance(node, Trajectory)]
-    if not paths:
+    path = next((path for path in latents if isinstance(slot_owner(model, path), VariableDelay)), None)
+    if path is None:
         return latents
-    path = paths[0]
     node = latents[path]
+    hold_mean = hold_mean and len(takes) == 1
     rows = [_refined_row(model, latents, path, take, row, rounds, hold_mean) for row, take in enumerate(takes)]
     knots = jnp.asarray(np.stack(rows), node.knots.dtype)
     return {**latents, path: eqx.tree_at(lambda t: t.knots, node, knots)}
+
+
+def slot_owner(model: AbstractBlock, path: str) -> Any:
+    """The block that a slot's path belongs to."""
+    return get(model, path.rpartition(".")[0])
 
 
 def _with_row(latents: Latents, path: str, row: int, knots: np.ndarray) -> Latents:

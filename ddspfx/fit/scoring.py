@@ -15,15 +15,18 @@ from ddspfx.block import AbstractBlock
 from ddspfx.data.pair import Pair
 from ddspfx.fit.judge import play
 from ddspfx.fit.latents import Latents, stack, unstack
+from ddspfx.fit.level import even, level_path, levels_followed
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.refine import refined
 from ddspfx.fit.run import Run
-from ddspfx.fit.takes import Take, delay_path, in_place, line_of, prepare, understood
+from ddspfx.fit.takes import Take, delay_path, in_place, line_of, prepare, still, understood
 from ddspfx.metrics.score import Score, score
 from ddspfx.source.trajectory import Trajectory
 
 ROUNDS = 8
 """Gauss-Newton steps of the delay on a pair to be scored."""
+LEVEL_ROUNDS = 2
+"""Times that the level of a pair to be scored is followed, and its delay once more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +58,10 @@ def score_pair(
         )
     take = understood(take, device)
     path = delay_path(device)
-    take, still = _settled(device, take, path)
-    latents = still
+    take, standing = _settled(device, take, path)
+    latents = standing
     if tracked and path is not None:
-        latents = tracked_on(device, take, path, still)
+        latents = tracked_on(device, take, path, standing)
     prediction = play(device, latents, take, 0)
     start, stop = take.inside
     figures = score(prediction, take.wet, take.sample_rate, start=start, stop=stop)
@@ -70,36 +73,45 @@ def _still(device: AbstractBlock, take: Take, path: str | None) -> Latents:
     """A delay line that stands still at zero, or as near as it gets."""
     if path is None:
         return {}
-    line = line_of(device, path)
-    base = round(min(max(0.0, line.shortest), line.longest) * take.sample_rate)
-    return {path: stack([Trajectory.zero(take.count / take.sample_rate, take.sample_rate, base=base)])}
+    return {path: stack([still(take, line_of(device, path))])}
 
 
 def _settled(device: AbstractBlock, take: Take, path: str | None) -> tuple[Take, Latents]:
     """The dry moved so that the model's output, not the dry itself, lies on the wet."""
-    still = _still(device, take, path)
+    standing = _still(device, take, path)
     start, stop = take.inside
-    played = play(device, still, take, 0)[:, start:stop]
+    played = play(device, standing, take, 0)[:, start:stop]
     if not np.any(played):
-        return take, still
+        return take, standing
     rest = align(played, take.wet[:, start:stop], take.sample_rate)
     if rest.confidence < 0.3 or abs(rest.latency) > 0.5:
-        return take, still
+        return take, standing
     shift = dataclasses.replace(rest, speed=1.0, length=take.count, swapped=False)
-    return dataclasses.replace(take, dry=shift.warp(take.dry).astype(np.float32)), still
+    return dataclasses.replace(take, dry=shift.warp(take.dry).astype(np.float32)), standing
 
 
-def tracked_on(device: AbstractBlock, take: Take, path: str, still: Latents, rounds: int = ROUNDS) -> Latents:
-    """The trajectory of one take: tracked against the model's output at a standing delay, then refined with it."""
-    heard = play(device, still, take, 0)
+def tracked_on(device: AbstractBlock, take: Take, path: str, standing: Latents, rounds: int = ROUNDS) -> Latents:
+    """The trajectory of one take: tracked against the model's output at a standing delay, then refined with it.
+
+    So is its level, where the model has a `Level`.
+    """
+    heard = play(device, standing, take, 0)
     there = dataclasses.replace(in_place(take.alignment), length=take.count)  # the take may be a part
     found = track(heard, take.wet, take.sample_rate, alignment=there)
-    line, base = line_of(device, path), unstack(still, 0)[path].base
+    line, base = line_of(device, path), unstack(standing, 0)[path].base
     limits = np.array([line.shortest, line.longest])
     moved = Trajectory(found.base + base, found.knots, found.sample_rate, found.rate)
     room = limits - float(moved.base) / take.sample_rate
     moved = eqx.tree_at(lambda t: t.knots, moved, jnp.clip(moved.knots, room[0], room[1]))
-    return refined(device, {path: stack([moved])}, [take], rounds=rounds, hold_mean=False)
+    latents = refined(device, {path: stack([moved])}, [take], rounds=rounds, hold_mean=False)
+    level = level_path(device)
+    if level is None:
+        return latents
+    latents = {**latents, level: stack([even(take)])}
+    for _ in range(LEVEL_ROUNDS):
+        latents = levels_followed(device, latents, [take], hold_mean=False)
+        latents = refined(device, latents, [take], rounds=rounds, hold_mean=False)
+    return latents
 
 
 def score_files(prediction: Any, target: Any, sample_rate: int) -> Score:

@@ -28,11 +28,20 @@ class Settings(BaseModel):
     minutes: float | None = Field(None, gt=0, description="stop in time, whatever is left")
     rates: dict[str, float] = Field({}, description="learning rate by slot path, as a factor: {'drive.*': 0.1}")
     freeze: list[str] = Field([], description="slot paths that stay as they are: ['tone.*']")
-    solve: list[str] = Field([], description="paths of FIR blocks whose taps are solved exactly between passes")
+    solve: list[str] = Field([], description="paths of FIR blocks and filter banks that are solved between passes")
+    evenness: float = Field(
+        0.0, ge=0, le=1, description="of a solved filter bank: 0 for these recordings' error, 1 for any programme"
+    )
+    ridge: float = Field(
+        1e-6, gt=0, le=1, description="of solved taps: bands below this share of the mean power stay as they are"
+    )
     time: str = Field(
-        "joint", pattern="^(joint|tracked|none)$", description="the delay: fitted on, as tracked, or none"
+        "joint",
+        pattern="^(joint|tracked|demodulated|none)$",
+        description="the delay: fitted on, as tracked, taken out of the targets, or none",
     )
     refine_every: int = Field(10, ge=1, description="passes between refinements of the tracked delay (time: joint)")
+    alternations: int = Field(1, ge=1, description="times that what is solved and the delay are found before pass 1")
     match_noise: bool = Field(True, description="fit noise sources to what the quiet model leaves")
 
     def with_changes(self, **changes: Any) -> "Settings":

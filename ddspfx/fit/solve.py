@@ -10,7 +10,9 @@ from jaxtyping import Float
 from ddspfx.block import quiet
 from ddspfx.blocks.chain import Serial
 from ddspfx.blocks.fir import FIR
+from ddspfx.blocks.parallel_filters import ParallelFilters
 from ddspfx.fit.latents import Latents, bind, unstack
+from ddspfx.fit.solve_filters import filters_solved
 from ddspfx.fit.takes import Take
 from ddspfx.listing import put
 from ddspfx.render import render
@@ -24,10 +26,15 @@ RIDGE = 1e-6
 
 
 def wiener(
-    inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], taps: int, ridge: float = RIDGE
+    inputs: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    taps: int,
+    ridge: float = RIDGE,
+    towards: np.ndarray | None = None,
 ) -> Float[np.ndarray, " taps"]:
-    """h that minimises sum |y - h * u|^2 + ridge r_0 |h|^2 over all (channels, samples) pairs, in float64.
+    """h that minimises sum |y - h * u|^2 + ridge r_0 |h - towards|^2 over all (channels, samples) pairs, in float64.
 
+    `towards` is zero when left out. Frequencies that play below ridge times the mean power follow it, not the data.
     Each target is as long as its input less the first taps - 1 samples, which are history: so the sums are exact
     (the covariance method), not those of a signal that starts from silence. Conjugate gradients on the normal
     equations by FFT, preconditioned by the Toeplitz matrix of the autocorrelation (Levinson's recursion).
@@ -46,6 +53,8 @@ def wiener(
         return np.asarray(sum(row.back(row.forward(h, taps), taps) for row in rows) + ridge * power[0] * h)
 
     right = np.asarray(sum(row.back(row.target, taps) for row in rows))
+    if towards is not None:
+        right = right + ridge * power[0] * towards
     h: Float[np.ndarray, " taps"] = solve_toeplitz(column, right)
     rest = right - normal(h)
     step = better = solve_toeplitz(column, rest)
@@ -111,30 +120,52 @@ def _correlated(spectra: np.ndarray, y: np.ndarray, taps: int, size: int) -> np.
 
 
 def solved(
-    model: Serial, path: str, latents: Latents, takes: Sequence[Take], parts: Sequence[tuple[int, int]]
+    model: Serial,
+    path: str,
+    latents: Latents,
+    takes: Sequence[Take],
+    parts: Sequence[tuple[int, int]],
+    evenness: float = 0.0,
+    ridge: float = RIDGE,
 ) -> Serial:
-    """The chain with the FIR block called `path` solved for the training parts.
+    """The chain with the FIR block or the bank of filters called `path` solved for the training parts.
 
-    What stands after it must be transparent when quiet (noise that is added). Raises ValueError when `path`
-    is not an FIR block of the chain.
+    What stands after it must be transparent when quiet (noise that is added). `evenness` is that of
+    `solve_filters.weighted` and means nothing to taps; `ridge` pulls taps towards a wire. Raises ValueError when
+    `path` is no such block of the chain.
     """
     if not isinstance(model, Serial) or path not in model.names:
         raise ValueError(f"solve names {path!r}, but must name an FIR block of a Serial chain")
     place = model.names.index(path)
     block = model.blocks[place]
-    if not isinstance(block, FIR):
-        raise ValueError(f"solve names {path!r}, which is {type(block).__name__}, but must be an FIR")
+    if not isinstance(block, FIR | ParallelFilters):
+        kind = type(block).__name__
+        raise ValueError(f"solve names {path!r}, which is {kind}, but must be an FIR or ParallelFilters")
     head = Serial(**dict(zip(model.names[:place], model.blocks[:place], strict=True)))
-    inputs, targets = [], []
-    for row, (take, (start, stop)) in enumerate(zip(takes, parts, strict=True)):
-        if start == stop:
-            continue
-        own = {p: node for p, node in unstack(latents, row).items() if p.split(".")[0] in head.names}
-        u = render(quiet(bind(head, own, take.controls)), take.dry, take.sample_rate)
+    rows = [row for row, (start, stop) in enumerate(parts) if start < stop]
+    inputs = [_played(head, latents, takes[row], row) for row in rows]
+    heard, within = [takes[row] for row in rows], [parts[row] for row in rows]
+    if isinstance(block, ParallelFilters):
+        rate = takes[0].sample_rate
+        return put(model, path, filters_solved(block, inputs, [take.wet for take in heard], within, rate, evenness))
+    taps = _taps(block, inputs, heard, within, ridge)
+    return put(model, f"{path}.taps", jnp.asarray(taps, block.taps.dtype))
+
+
+def _played(head: Serial, latents: Latents, take: Take, row: int) -> np.ndarray:
+    """What the chain before the block plays of one recording."""
+    own = {p: node for p, node in unstack(latents, row).items() if p.split(".")[0] in head.names}
+    return np.asarray(render(quiet(bind(head, own, take.controls)), take.dry, take.sample_rate))
+
+
+def _taps(
+    block: FIR, inputs: Sequence[np.ndarray], takes: Sequence[Take], parts: Sequence[tuple[int, int]], ridge: float
+) -> Float[np.ndarray, " taps"]:
+    history, led, targets = block.taps.shape[-1] - 1, [], []
+    for u, take, (start, stop) in zip(inputs, takes, parts, strict=True):
         late = round(block.latency(take.sample_rate))
         wet = np.pad(take.wet, ((0, 0), (late, 0)))[:, : take.count]
-        history = block.taps.shape[-1] - 1
-        inputs.append(np.pad(u, ((0, 0), (history, 0)))[:, start : stop + history])
+        led.append(np.pad(u, ((0, 0), (history, 0)))[:, start : stop + history])
         targets.append(wet[:, start:stop])
-    taps = wiener(inputs, targets, block.taps.shape[-1])
-    return put(model, f"{path}.taps", jnp.asarray(taps, block.taps.dtype))
+    wire = np.eye(1, block.taps.shape[-1], block.centre)[0]
+    return wiener(led, targets, block.taps.shape[-1], ridge, wire)

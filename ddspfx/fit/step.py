@@ -15,6 +15,7 @@ from ddspfx.clock import Clock
 from ddspfx.fit.batch import Batch, Material, Sequences
 from ddspfx.fit.devices import Devices, agreed
 from ddspfx.fit.latents import Latents, bind, unstack
+from ddspfx.fit.level import level_path
 from ddspfx.fit.profile import phase
 from ddspfx.fit.settings import Settings
 from ddspfx.listing import paths
@@ -47,9 +48,12 @@ def multipliers(model: Any, latents: Latents, settings: Settings) -> tuple[Any, 
         return base * next((rate for pattern, rate in settings.rates.items() if fnmatch(path, pattern)), 1.0)
 
     own = jax.tree.map(factor, names)
+    level = level_path(model)
     time = 0.0 if settings.time != "joint" else LATENT_RATE
     theirs = {
-        path: jax.tree.map(lambda leaf, p=path: factor(p, time), eqx.filter(node, eqx.is_inexact_array))
+        path: jax.tree.map(
+            lambda leaf, p=path: factor(p, time if p != level else 0.0), eqx.filter(node, eqx.is_inexact_array)
+        )
         for path, node in latents.items()
     }
     return own, theirs

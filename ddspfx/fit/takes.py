@@ -138,6 +138,27 @@ def centred(take: Take, delay: VariableDelay) -> Take:
     return dataclasses.replace(take, dry=dry, trajectory=moved)
 
 
+def demodulated(take: Take) -> Take:
+    """The take with its delay taken out of the target, wet(t + d), so that a model without a delay line fits it.
+
+    What lies beyond the target's ends is not compared. Raises ValueError when the take is not tracked, and where
+    the delay cannot be undone.
+    """
+    if take.trajectory is None:
+        raise ValueError(f"{take.name} has no tracked delay to take out of its target: prepare it with tracked=True")
+    edges = np.asarray(take.covered) / take.sample_rate
+    start, stop = (edges - take.trajectory(edges)) * take.sample_rate
+    wet = take.trajectory.undo(take.wet, take.sample_rate).astype(np.float32)
+    covered = (max(0, math.ceil(start)), min(take.count, math.floor(stop)))
+    return dataclasses.replace(take, wet=wet, covered=covered, trajectory=None)
+
+
+def still(take: Take, line: VariableDelay) -> Trajectory:
+    """A delay line that stands at zero while this take plays, or as near as it gets."""
+    base = round(min(max(0.0, line.shortest), line.longest) * take.sample_rate)
+    return Trajectory.zero(take.count / take.sample_rate, take.sample_rate, base=base)
+
+
 def understood(take: Take, model: Any) -> Take:
     """The take with only those knobs that the model has."""
     known = controls(model)

@@ -19,6 +19,7 @@ from ddspfx.fit.batch import Material, draw
 from ddspfx.fit.devices import agreed, decided, writes
 from ddspfx.fit.judge import error_to_signal
 from ddspfx.fit.latents import Latents, knob_columns
+from ddspfx.fit.level import levels_followed
 from ddspfx.fit.parts import profiled
 from ddspfx.fit.profile import STEPS, phase
 from ddspfx.fit.progress import Progress
@@ -119,7 +120,8 @@ class Trainer:
         """The first look; a checkpoint that another fit left here must not be resumed from by a later call."""
         if self.folder is not None and writes():
             (self.folder / FILE).unlink(missing_ok=True)
-        self._refine()
+        for _ in range(self.settings.alternations):
+            self._refine()
         self._validate(float("nan"))
 
     def _rate(self) -> float:
@@ -169,15 +171,20 @@ class Trainer:
     def _solve(self) -> None:
         """FIR taps in closed form: they need no gradient steps."""
         for path in self.settings.solve:
-            model = solved(self.learner.model, path, self.learner.latents, self.takes, self.training)
+            now, how = self.learner, self.settings
+            model = solved(now.model, path, now.latents, self.takes, self.training, how.evenness, how.ridge)
             self.learner = agreed(Learner(model, self.learner.latents, self.learner.optimiser))
 
     def _refine(self) -> None:
-        """The tracked delay against what the model plays now."""
-        if self.settings.time == "joint" and self.learner.latents:
-            self._solve()
-            latents = refined(self.learner.model, self.learner.latents, self.takes)
-            self.learner = agreed(Learner(self.learner.model, latents, self.learner.optimiser))
+        """The tracked delay and the level against what the model plays now."""
+        if not self.learner.latents:
+            return
+        self._solve()
+        latents = self.learner.latents
+        if self.settings.time == "joint":
+            latents = refined(self.learner.model, latents, self.takes)
+        latents = levels_followed(self.learner.model, latents, self.takes)
+        self.learner = agreed(Learner(self.learner.model, latents, self.learner.optimiser))
 
     def _validate(self, loss: float) -> None:
         self._solve()
