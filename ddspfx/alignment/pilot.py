@@ -1,7 +1,7 @@
 """Wow and flutter read off a pilot on a track of its own: a train of pulses, or a steady tone."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from ddspfx.alignment.missing import filled_in
 from ddspfx.alignment.pulse import fitted_pulses
 from ddspfx.alignment.tone import Timing, strongest, tone_timing
 
+_SIDES = {"L": 0, "R": 1}
 _CORNER = 1000.0  # Hz: below it a programme's crosstalk masks the pulses
 _PERIODS = (0.001, 0.25)  # s
 _ALIKE = 0.7  # of the best autocorrelation, for a shorter period to be believed
@@ -57,6 +58,16 @@ class _Late(NamedTuple):
     numbers: NDArray[np.int64]
     samples: Reals
     deviation: float
+
+
+def channel_of(pilot: Any, channels: int) -> int:
+    """The index of the pilot's channel. Raises ValueError for one that the sound has not, and for mono."""
+    index = _SIDES.get(str(pilot).upper(), pilot)
+    if channels < 2:
+        raise ValueError("wet is mono, but a pilot needs a channel of its own: give a stereo file, or use tone")
+    if isinstance(index, bool) or index not in (0, 1):
+        raise ValueError(f"pilot is {pilot}, but must be channel 0 ('L') or 1 ('R'): name the one with the pulses")
+    return int(index)
 
 
 def pilot_timing(x: Reals, sample_rate: int) -> Timing:

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from ddspfx.alignment.align import align, signal
 from ddspfx.alignment.interpolate import Reals, sample_at
-from ddspfx.alignment.pilot import PilotClock, pilot_clock
+from ddspfx.alignment.pilot import PilotClock, channel_of, pilot_clock
 from ddspfx.source.trajectory import Trajectory
 
 _NEAR = 0.2  # of a period, within which the programme's own lag may lie beside a whole number of periods
@@ -62,6 +62,16 @@ def _line(x: Reals, y: Reals, delay: Trajectory, times: Reals, sample_rate: int)
     if found.confidence < _UNRELATED:
         raise ValueError("wet has nothing in common with dry: check that they are one pair")
     return found.latency + (1 - found.speed) * times
+
+
+def piloted(dry: Reals, wet: Reals, pilot: int | str, sample_rate: int) -> Trajectory:
+    """`pilot_trajectory` of stereo files: `pilot` names wet's channel, the other one holds the programme.
+
+    Where dry has two channels, its own pilot is in the same one. Raises ValueError as that does, and for mono wet.
+    """
+    channel = channel_of(pilot, len(wet))
+    programme, sent = (dry[1 - channel], dry[channel]) if len(dry) > 1 else (dry[0], None)
+    return pilot_trajectory(programme, wet[1 - channel], wet[channel], sample_rate, dry_pilot=sent)
 
 
 def _own(clock: PilotClock, dry_pilot: ArrayLike | None, sample_rate: int) -> tuple[float, float, bool]:

@@ -8,11 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ddspfx.alignment.align import signal
 from ddspfx.alignment.interpolate import Reals
-from ddspfx.alignment.pilot import pilot_timing
+from ddspfx.alignment.pilot import channel_of, pilot_timing
 from ddspfx.alignment.tone import Timing, tone_timing
 from ddspfx.source.trajectory import Trajectory
 
-_SIDES = {"L": 0, "R": 1}
 _UNRELATED = 0.1  # confidence of the alignment below which nothing is restored
 
 
@@ -89,13 +88,3 @@ def _clearest_tone(y: Reals, sample_rate: int, frequency: float) -> Timing:
     if not found and refused is not None:
         raise refused
     return max(found, key=lambda timing: timing.clarity)
-
-
-def channel_of(pilot: Any, channels: int) -> int:
-    """The index of the pilot's channel. Raises ValueError for one that the sound has not, and for mono."""
-    index = _SIDES.get(str(pilot).upper(), pilot)
-    if channels < 2:
-        raise ValueError("wet is mono, but a pilot needs a channel of its own: give a stereo file, or use tone")
-    if isinstance(index, bool) or index not in (0, 1):
-        raise ValueError(f"pilot is {pilot}, but must be channel 0 ('L') or 1 ('R'): name the one with the pulses")
-    return int(index)

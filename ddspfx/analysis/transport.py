@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ddspfx.alignment.align import signal
-from ddspfx.alignment.restore import channel_of
+from ddspfx.alignment.pilot import channel_of
 from ddspfx.analysis.lines import Line, Spectrum, lines, prolonged, spectrum
 from ddspfx.analysis.motion import Motion, Series, is_tone, pair_motion, pilot_motion, tone_motion
 from ddspfx.analysis.quasi_peak import quasi_peak

@@ -44,6 +44,11 @@ def not_over(out: Path, *inputs: Path | None) -> None:
         raise FileNotFoundError(f"{out.parent} does not exist, so {out.name} cannot be written there: make the folder")
 
 
+def pilot_of(pilot: str | None) -> int | str | None:
+    """A pilot's channel as it was given: a number, or L or R."""
+    return int(pilot) if pilot is not None and pilot.isdigit() else pilot
+
+
 def writable(out: Path) -> None:
     """Raises OSError when nothing can be written beside an output that is made only at the end of long work."""
     probe = out.parent / f".{uuid.uuid4().hex[:8]}.part"

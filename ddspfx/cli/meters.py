@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ddspfx.audio import read_audio
-from ddspfx.cli.checks import not_over, pair_of, writable
+from ddspfx.cli.checks import not_over, pair_of, pilot_of, writable
 from ddspfx.cli.emit import emit
 from ddspfx.cli.unbroken import load
 
@@ -33,9 +33,8 @@ def transport(
     from ddspfx.analysis.transport import analyse_transport
     from ddspfx.report.transport_page import write_transport
 
-    channel = int(pilot) if pilot is not None and pilot.isdigit() else pilot
     try:
-        found = analyse_transport(x, rate, dry=reference, pilot=channel, tone=tone)
+        found = analyse_transport(x, rate, dry=reference, pilot=pilot_of(pilot), tone=tone)
     except ValueError as error:
         raise ValueError(f"{file.name}: {error}") from error
     if out is not None:
@@ -70,7 +69,7 @@ def _source(found: Any) -> dict[str, Any]:
 
 def _print(found: Any, out: Path | None) -> None:
     """The table for people."""
-    from ddspfx.report.transport_page import WORDS, line_row, shown
+    from ddspfx.report.transport_words import WORDS, line_row, shown
 
     about = _source(found)
     print(f"told by the {about['source']}, {about['seconds']:.2f} s, flutter up to {about['known_to_hz']:.0f} Hz")

@@ -8,7 +8,7 @@ from ddspfx.analysis.transport import Transport
 from ddspfx.fit.run import Run
 from ddspfx.listing import slots
 from ddspfx.report.excerpts import Excerpts
-from ddspfx.report.transport_page import WORDS, line_row, shown
+from ddspfx.report.transport_words import WORDS, line_row, shown
 
 Row = dict[str, Any]
 TOLD = (
