@@ -178,6 +178,7 @@ BAD = {
     "no tone at that frequency": ("analyse transport dry.wav --tone 3150", "no steady tone stands out near 3150 Hz"),
     "a tone beyond the rate": ("analyse transport dry.wav --tone 30000", "tone is 30000 Hz"),
     "a pilot in a mono file": ("analyse transport dry.wav --pilot R", "wet is mono"),
+    "a pilot to track in mono": ("track dry.wav wet.wav --pilot R", "wet is mono"),
     "two ways to measure": ("analyse transport wet.wav --dry dry.wav --tone 50", "--tone and --dry given"),
     "a silent test tone": ("analyse transport silent.wav", "silent.wav is silent"),
     "a test tone of one sample": ("analyse transport one.wav --tone 3150", "one.wav lasts 2.27e-05 s"),

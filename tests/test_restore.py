@@ -12,6 +12,7 @@ from ddspfx.alignment.pilot import pilot_timing
 from ddspfx.alignment.pilot_trajectory import pilot_trajectory
 from ddspfx.alignment.restore import restore
 from ddspfx.alignment.tone import tone_timing
+from ddspfx.alignment.track import track
 from ddspfx.audio import read_audio
 from ddspfx.signal.warp import interpolate
 
@@ -214,6 +215,16 @@ def test_pilot_trajectory_of_the_real_machine() -> None:
     found = pilot_trajectory(dry, wet, heard, RATE, dry_pilot=sent)
     error = RATE * found(given[:, 0]) - given[:, 1]
     assert abs(error.mean()) < 1.5 and error.std() < 0.006
+
+
+def test_track_takes_a_pilot() -> None:
+    sent, delay = pulses(), DELAY - DELAY.mean() + 0.0232
+    programme = 0.2 * fftconvolve(hiss(0, 10), firwin(101, [200, 6000], fs=RATE, pass_zero=False), "same")
+    wet = np.stack([moved(programme, delay) + hiss(-70), moved(sent, delay)])
+    for dry in (np.stack([programme, sent]), programme[None]):
+        found = track(dry, wet, RATE, pilot="R")
+        inner = slice(RATE // 4, -RATE // 4)
+        assert np.std(RATE * (found(TIME) - delay)[inner]) < (0.005 if len(dry) > 1 else 0.05)
 
 
 def test_pilot_trajectory_refuses() -> None:

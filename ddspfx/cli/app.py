@@ -94,15 +94,18 @@ def align(dry: Dry, wet: Wet, json: AsJson = False) -> None:
     emit(_work().align(dry, wet), json)
 
 
-@app.command(epilog=_examples("track dry.wav wet.wav", "track dry.wav wet.wav --out delay.csv"))
+@app.command(
+    epilog=_examples("track dry.wav wet.wav", "track dry.wav wet.wav --out delay.csv", "track in.wav out.wav --pilot R")
+)
 def track(
     dry: Dry,
     wet: Wet,
     out: Annotated[Path | None, _maybe("CSV for the delay: seconds,delay_seconds.")] = None,
+    pilot: Annotated[str | None, _maybe("Channel of a pilot in both files: 0 or L, 1 or R.")] = None,
     json: AsJson = False,
 ) -> None:
     """Follow the delay of WET against DRY as it wanders."""
-    emit(_work().track(dry, wet, out), json)
+    emit(_work().track(dry, wet, out, pilot), json)
 
 
 @app.command(

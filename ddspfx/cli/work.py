@@ -9,7 +9,7 @@ import numpy as np
 
 from ddspfx.audio import audio_info, read_audio, writer
 from ddspfx.cli.cache import kept
-from ddspfx.cli.checks import finished_run, heard, known_model, minutes_of, not_over, pair_of, run_folder
+from ddspfx.cli.checks import finished_run, heard, known_model, minutes_of, not_over, pair_of, pilot_of, run_folder
 from ddspfx.cli.emit import note
 from ddspfx.cli.profiling import told, watched
 from ddspfx.cli.unbroken import load
@@ -41,7 +41,7 @@ def align(dry: Path, wet: Path) -> Figures:
     }
 
 
-def track(dry: Path, wet: Path, out: Path | None) -> Figures:
+def track(dry: Path, wet: Path, out: Path | None, pilot: str | None = None) -> Figures:
     """How the delay between dry and wet moves."""
     if out is not None:
         not_over(out, dry, wet)
@@ -49,7 +49,7 @@ def track(dry: Path, wet: Path, out: Path | None) -> Figures:
     load("ddspfx.alignment.track")
     from ddspfx.alignment.track import track as find
 
-    found = find(pair.dry.samples, pair.wet.samples, pair.sample_rate)
+    found = find(pair.dry.samples, pair.wet.samples, pair.sample_rate, pilot=pilot_of(pilot))
     if out is not None:
         found.to_csv(out)
     times = np.arange(0, pair.wet.duration, 1 / 400)
@@ -208,8 +208,7 @@ def restore(wet: Path, out: Path, dry: Path | None, pilot: str | None, tone: flo
         load("ddspfx.alignment.restore")
         from ddspfx.alignment.restore import restore as undo
 
-        channel = int(pilot) if pilot is not None and pilot.isdigit() else pilot
-        restored, trajectory = undo(x, rate, dry=reference, pilot=channel, tone=tone)
+        restored, trajectory = undo(x, rate, dry=reference, pilot=pilot_of(pilot), tone=tone)
         write(restored)
     delay = np.atleast_2d(trajectory(np.arange(0, x.shape[1] / rate, 1 / 400)))
     speed = np.diff(delay) * 400
