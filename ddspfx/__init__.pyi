@@ -1,4 +1,5 @@
 from .alignment.align import Alignment, align
+from .alignment.pilot_trajectory import pilot_trajectory
 from .alignment.restore import restore
 from .alignment.track import track
 from .analysis.transport import analyse_transport
