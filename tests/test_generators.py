@@ -13,7 +13,8 @@ from ddspfx.generators.lines import Lines
 from ddspfx.generators.mixture import Mixture
 from ddspfx.generators.noise import density, generator, white
 from ddspfx.generators.parametric import Parametric
-from ddspfx.generators.prediction import predictors
+from ddspfx.generators.prediction import reflections
+from ddspfx.generators.warped import filtered, response, unfiltered, whitener
 from ddspfx.storage import load, save
 
 RATE = 100.0
@@ -112,8 +113,8 @@ def test_the_likelihood_of_a_gaussian_flow_is_the_closed_form(flow: Flow) -> Non
     from scipy.stats import multivariate_normal
 
     lags = np.fft.irfft(true_power(4096))[:64]
-    found = predictors(lags[:25])
-    exact = Flow(Lines.none(), found.rows, found.errors, Mixture.normal(), 0.0, RATE, 64)
+    parts = {"lines": Lines.none(), "whitener": np.zeros((0, 6)), "marginal": Mixture.normal()}
+    exact = Flow(**parts, reflections=reflections(lags[:25]), variance=float(lags[0]), spread=0.0, rate=RATE, length=64)
     x = autoregressive(5, 64, 3)
     wanted = multivariate_normal(np.zeros(64), toeplitz(lags)).logpdf(x)
     assert np.allclose(exact.log_density(x), wanted, rtol=1e-8)
@@ -170,3 +171,14 @@ def test_heun_has_the_variance_of_a_gaussian_in_any_number_of_steps() -> None:
     assert np.allclose(drawn(np.asarray(power), 4), power * sampled, rtol=1e-5)
     other = np.asarray(power) * [1.5, 0.6, 1.3, 0.8]
     assert np.allclose(drawn(other, 48)[1:], other[1:] * sampled[1:], rtol=0.02)
+
+
+def test_the_warped_whitener_is_monic_invertible_and_flattens_the_low_end() -> None:
+    frequency = np.linspace(0, 22_050, 8193)
+    power = (1 + 150 / (frequency + 5)) / (1 + (20 / (frequency + 1e-3)) ** 4) + 1e-9
+    sos = whitener(power, 24, 0.97)
+    left = 10 * np.log10(power * response(sos, power.size))[(frequency > 15) & (frequency < 2000)]
+    assert left.std() < 0.3 and sos[:, 0].prod() == pytest.approx(1)
+    assert max(np.abs(np.roots(row[:3])).max() for row in sos) < 1
+    x = np.random.default_rng(0).standard_normal(4000)
+    assert np.allclose(unfiltered(sos, filtered(sos, x)), x, atol=1e-8)

@@ -57,9 +57,10 @@ class Denoiser(eqx.Module):
         directions = u @ basis.vectors
         whole = directions * total**0.5 / jnp.sqrt(mean + sigma**2)[:, None]
         kept = directions * power / total**0.5
-        banded = [kept * band for band in basis.bands]
+        bands = basis.bands * jnp.maximum(1 - 1 / power, 0.0)
+        banded = [kept * band for band in bands]
         channels = jnp.stack([directions, whole, kept, *banded], axis=1) @ basis.vectors.T
-        own = directions**2 @ basis.bands.T / jnp.sum(basis.bands, axis=1)
+        own = directions**2 @ bands.T / (jnp.sum(bands, axis=1) + 1e-6)
         return channels, jnp.log(0.05 + own)
 
     def answer(self, u: Float[Array, "batch values"], sigma: Float[Array, " batch"]) -> Float[Array, "batch values"]:

@@ -13,6 +13,8 @@ REACH = 0.6
 CLEAR = 1.5
 """Times the power around it that a peak must have."""
 MOST = 12
+FEWEST = 32
+"""Takes below which no modulus can be told steady."""
 SURE = 4.0
 """Standard errors by which a peak's modulus must be steadier than noise."""
 UNSTEADY = 1.7
@@ -42,6 +44,8 @@ def find_lines(takes: Float[np.ndarray, "takes values"], rate: float) -> Lines:
     Sidebands above the floor are its phase's wander: for small w, exp(-w^2) of the power is left in the carrier.
     """
     size = takes.shape[1] // 2 * 2
+    if len(takes) < FEWEST or size < 256:
+        return Lines.none()
     power = density(takes, size)
     found = []
     for place in peaks(power, rate, size):

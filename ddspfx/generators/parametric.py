@@ -11,6 +11,10 @@ from ddspfx.generators.generator import AbstractGenerator, takes_of
 from ddspfx.generators.lines import Lines
 from ddspfx.generators.noise import Take, coloured, density, generator, take_of, taps_of
 
+SHORT = 4096
+"""Values of a window up to which it is a transport's, finely resolved and searched for lines."""
+FEW = 24
+"""Transforms by whose mean a spectrum is known within two decibels or better."""
 TAKES = 400
 """Of the fitted lines, drawn to see what they have in the spectrum."""
 
@@ -37,8 +41,8 @@ class Parametric(AbstractGenerator):
         takes = np.atleast_2d(np.asarray(takes, np.float64))
         if takes.shape[1] < length:
             raise ValueError(f"takes have {takes.shape[1]} values, but must have at least length, which is {length}")
-        size = min(takes.shape[1] // 2 * 2, 4 * length)
-        lines = find_lines(takes, rate) if takes.shape[1] >= 256 else Lines.none()
+        size = fineness(takes, length)
+        lines = find_lines(takes, rate) if length <= SHORT else Lines.none()
         power = density(takes, size)
         floor = floor_of(power, lines, rate)
         spread = level_spread(takes, power)
@@ -52,6 +56,14 @@ class Parametric(AbstractGenerator):
 
     def sample(self, key: Any, count: int) -> Float[np.ndarray, "count length"]:
         return np.stack([self.read(take, 0, self.length) for take in takes_of(key, count)])
+
+
+def fineness(takes: Float[np.ndarray, "takes values"], length: int) -> int:
+    """Values a transform of the spectrum takes: finer than a window, coarser where there is little to average over."""
+    size: int = min(4 * length if length <= SHORT else length // 4, takes.shape[1] // 2 * 2)
+    while size > 32 and len(takes) * takes.shape[1] < FEW * size:
+        size = size // 4 * 2
+    return size
 
 
 def floor_of(power: Float[np.ndarray, " bins"], lines: Lines, rate: float) -> Float[np.ndarray, " bins"]:

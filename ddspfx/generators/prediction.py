@@ -13,25 +13,36 @@ class Predictors(NamedTuple):
     errors: Float[np.ndarray, " orders"]
 
 
-def predictors(correlation: Float[np.ndarray, " lags"]) -> Predictors:
-    """The best linear predictors of every order below the number of lags.
+def reflections(correlation: Float[np.ndarray, " lags"]) -> Float[np.ndarray, " order"]:
+    """The partial correlations of a process, one for each lag but 0: rounded, they are still those of a process.
 
-    a_n,n = (r_n - sum_k a_n-1,k r_n-k) / v_n-1, a_n,k = a_n-1,k - a_n,n a_n-1,n-k, v_n = v_n-1 (1 - a_n,n^2).
-    Raises ValueError when the correlation is not that of a process: an error is not positive. Source: Durbin (1960),
-    "The fitting of time-series models".
+    k_n = (r_n - sum_j a_n-1,j r_n-j) / v_n-1. Raises ValueError when the correlation is not that of a process, so that
+    an error is not positive. Source: Durbin (1960), "The fitting of time-series models".
     """
-    order = correlation.size - 1
-    rows, errors = np.zeros((order + 1, order)), np.zeros(order + 1)
-    errors[0] = correlation[0]
+    found, row, error = np.zeros(correlation.size - 1), np.zeros(0), float(correlation[0])
+    for n in range(1, correlation.size):
+        if not error > 0:
+            raise ValueError(f"correlation leaves an error of {error:g} at order {n - 1}: give a smaller order")
+        found[n - 1] = (correlation[n] - row @ correlation[n - 1 : 0 : -1]) / error
+        row, error = _longer(row, found[n - 1]), error * (1 - found[n - 1] ** 2)
+    return found
+
+
+def predictors(partial: Float[np.ndarray, " order"], variance: float) -> Predictors:
+    """The best linear predictors of every order, of a process with these partial correlations and this variance.
+
+    a_n,n = k_n, a_n,j = a_n-1,j - k_n a_n-1,n-j, v_n = v_n-1 (1 - k_n^2).
+    """
+    order = partial.size
+    rows, errors = np.zeros((order + 1, order)), np.full(order + 1, variance)
     for n in range(1, order + 1):
-        if not errors[n - 1] > 0:
-            raise ValueError(f"correlation leaves an error of {errors[n - 1]:g} at order {n - 1}: give a smaller order")
-        before = rows[n - 1, : n - 1]
-        new = (correlation[n] - before @ correlation[n - 1 : 0 : -1]) / errors[n - 1]
-        rows[n, : n - 1] = before - new * before[::-1]
-        rows[n, n - 1] = new
-        errors[n] = errors[n - 1] * (1 - new**2)
+        rows[n, :n] = _longer(rows[n - 1, : n - 1], partial[n - 1])
+        errors[n] = errors[n - 1] * (1 - partial[n - 1] ** 2)
     return Predictors(rows, errors)
+
+
+def _longer(row: Float[np.ndarray, " order"], partial: float) -> Float[np.ndarray, " longer"]:
+    return np.append(row - partial * row[::-1], partial)
 
 
 def innovations(x: Float[np.ndarray, "*takes values"], found: Predictors) -> Float[np.ndarray, "*takes values"]:

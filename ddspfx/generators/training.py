@@ -13,7 +13,7 @@ from ddspfx.generators.denoiser import SIGMAS, Denoiser
 from ddspfx.generators.edm import scales
 from ddspfx.types import RandomKey
 
-LEVEL = (1.2, 0.9)
+LEVEL = (0.9, 0.9)
 """Mean and standard deviation of the logarithm of the noise in training, in units of the floor."""
 AVERAGED = 0.999
 """Of the weights' running mean, what a step keeps, once there were enough."""

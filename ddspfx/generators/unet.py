@@ -51,6 +51,8 @@ class Residual(eqx.Module):
 class UNet(eqx.Module):
     """Windows of `channels` in, one out, of the same length, through `widths` scales, each half as fine.
 
+    Beside the convolutions every channel goes straight out with a gain that the noise level and the facts decide.
+
     `patch` values make one place of the finest scale; `facts` numbers about the whole window go to every place. The
     length must be a multiple of patch 2^(scales - 1).
     """
@@ -62,10 +64,11 @@ class UNet(eqx.Module):
     up: tuple[Residual, ...]
     double: tuple[Linear, ...]
     out: Linear
+    gate: Linear
     patch: int = eqx.field(static=True)
 
     def __init__(self, channels: int, widths: tuple[int, ...], patch: int = 1, facts: int = 0, *, key: RandomKey):
-        keys = iter(jax.random.split(key, 4 * len(widths) + 4))
+        keys = iter(jax.random.split(key, 4 * len(widths) + 5))
         steps = list(itertools.pairwise(widths))
         self.patch = patch
         self.embed = (Linear(EMBEDDED + facts, EMBEDDED, key=next(keys)), Linear(EMBEDDED, EMBEDDED, key=next(keys)))
@@ -76,6 +79,7 @@ class UNet(eqx.Module):
         self.double = tuple(Linear(coarse, 2 * fine, key=next(keys)) for fine, coarse in steps)
         # An output of zero is the best linear answer already: see `Diffusion`.
         self.out = Linear(widths[0], patch, key=next(keys), scale=0.0)
+        self.gate = Linear(EMBEDDED, channels, key=next(keys), scale=0.0)
 
     def __call__(
         self,
@@ -98,7 +102,8 @@ class UNet(eqx.Module):
         for place in reversed(range(len(self.up))):
             finer = self.double[place](h).reshape(batch, 2 * h.shape[1], -1)
             h = self.up[place](finer + kept[place], told)
-        return self.out(h).reshape(batch, values)
+        gated = jnp.einsum("bc,bcv->bv", self.gate(told), x)
+        return self.out(h).reshape(batch, values) + gated
 
 
 def neighbours(h: Float[Array, "batch places width"]) -> Float[Array, "batch places three_widths"]:
