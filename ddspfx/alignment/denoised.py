@@ -4,7 +4,7 @@ import numpy as np
 
 from ddspfx.alignment.interpolate import Reals
 
-_SEGMENT = 512  # values a piece of the spectrum's estimate, a quarter of a short series
+_SEGMENT = 2048  # values a piece of the spectrum's estimate, a quarter of a shorter series
 _SHORTEST = 64
 _ENDS = 24  # values at each end that stay as they are, and as many more that lead over
 _MORE = 1.2  # noise that is reckoned with over the one that is known: stretches by chance above it are noise too

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ddspfx.alignment.denoised import denoised
 from ddspfx.alignment.interpolate import Reals
 from ddspfx.alignment.missing import filled_in
 
@@ -48,8 +49,8 @@ def tone_timing(x: Reals, sample_rate: int, frequency: float, widest: float | No
     `x` is (samples,); `frequency` in Hz is what the tone had when it was recorded, so that a constant speed error
     is a straight line in the delay. The tone may lie 6 % beside it. The band around the tone is 200 Hz to either
     side, an eighth of its frequency for a low one, a quarter of that where the programme covers the tone; `widest`
-    in Hz is tried before them. Flutter is followed up to where the phase's spectrum sinks into its noise, at most
-    three quarters of the band.
+    in Hz is tried before them, and then the delays keep their noise. Flutter is followed up to where the phase's
+    spectrum sinks into its noise, at most three quarters of the band.
     Raises ValueError when no steady tone is found there.
     """
     if not 10 <= frequency <= 0.45 * sample_rate:
@@ -67,7 +68,7 @@ def tone_timing(x: Reals, sample_rate: int, frequency: float, widest: float | No
         usual = float(np.median(level))
         good = (level > usual / 2) & (level < usual * 2)
         if usual > 0 and envelope.clarity > _CLEAR and good.mean() > _STEADY:
-            return _timing(envelope, good, carrier, band, frequency)
+            return _timing(envelope, good, carrier, band, frequency, quiet=widest is None)
     raise ValueError(f"no steady tone stands out near {frequency:g} Hz: name another frequency, or use the dry file")
 
 
@@ -135,7 +136,9 @@ def _within(envelope: _Envelope, start: float, duration: float) -> _Envelope:
     return envelope._replace(times=times[inside], values=envelope.values[inside])
 
 
-def _timing(envelope: _Envelope, good: NDArray[np.bool_], carrier: float, band: float, frequency: float) -> Timing:
+def _timing(
+    envelope: _Envelope, good: NDArray[np.bool_], carrier: float, band: float, frequency: float, quiet: bool
+) -> Timing:
     from scipy.ndimage import minimum_filter1d
 
     # The band's filter smears a dropout over what lies beside it.
@@ -145,18 +148,20 @@ def _timing(envelope: _Envelope, good: NDArray[np.bool_], carrier: float, band: 
     inside = slice(places[0], places[-1] + 1)
     phase = filled_in(places - places[0], np.unwrap(np.angle(envelope.values[places])))
     times, level = envelope.times[inside], np.abs(envelope.values[inside])
+    top, noise = _fastest(phase, envelope.rate, band)
+    phase = denoised(phase, noise) if quiet else phase
     delays = (1 - carrier / frequency) * times - phase / (2 * np.pi * frequency)
-    top = _fastest(phase, envelope.rate, band)
     weights = np.where(good[inside], (level / np.median(level)) ** 2, _GUESSED)
     return Timing(times, delays, weights, max(24, math.ceil(6 * top)), envelope.clarity)
 
 
-def _fastest(phase: Reals, rate: float, band: float) -> float:
-    """Frequency in Hz up to which the phase moves by more than its noise."""
+def _fastest(phase: Reals, rate: float, band: float) -> tuple[float, float]:
+    """Frequency in Hz up to which the phase moves by more than its noise, and the deviation of that."""
     from scipy.signal import welch
 
     size = min(len(phase), round(max(2.0, 32 / band) * rate))
     frequencies, power = welch(phase, rate, nperseg=size)
     floor = np.median(power[np.abs(frequencies / band - 0.625) <= max(0.125, 4 / size)])
     above = frequencies[(power > _ABOVE * floor) & (frequencies < 0.75 * band)]
-    return float(np.clip(1.3 * above.max(initial=0.0), min(_CALM, 0.75 * band), 0.75 * band))
+    top = float(np.clip(1.3 * above.max(initial=0.0), min(_CALM, 0.75 * band), 0.75 * band))
+    return top, math.sqrt(floor * rate / 2)
