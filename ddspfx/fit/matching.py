@@ -94,12 +94,17 @@ def _uncertain(rows: Parts) -> Float[np.ndarray, " bands"]:
     return np.asarray(np.var(rows, axis=0) / max(len(rows) / 2, 1) + 0.05)
 
 
-def taps_of(found: Response, sample_rate: int, taps: int = 1_023, phase: str = "minimum") -> tuple[Mono64, int]:
+def taps_of(
+    found: Response, sample_rate: int, taps: int = 1_023, phase: str = "minimum", corner: float = 30.0
+) -> tuple[Mono64, int]:
     """An FIR with that response, and the number of its taps before its centre.
 
     A spectrum does not tell a phase, so it is chosen: "minimum", "zero", or "tape": what a machine's stages have.
-    Losses and bump of the heads are even in space and shift nothing, and the couplings between the stages are
-    high-passes whose common corner is where the response has fallen by 3 dB at the low end.
+    Losses and bump of the heads are even in space and shift nothing; the couplings between the stages are four
+    high-passes of first order that together have fallen by 3 dB at `corner` (Hz, 0 for none), the low end that a
+    machine's data sheet states. The heads' bump makes up for what they take, so only their phase is seen:
+
+        phi(f) = 4 arctan(c / f), c = corner sqrt(2^(1/4) - 1).
     """
     size = 16_384
     f = np.fft.rfftfreq(size, 1 / sample_rate)
@@ -108,20 +113,12 @@ def taps_of(found: Response, sample_rate: int, taps: int = 1_023, phase: str = "
     if phase == "minimum":
         whole, centre = np.fft.irfft(_minimum(magnitude), size), 0
         return np.asarray(whole[:taps] * _fade(taps, 0)), centre
-    turned = magnitude * np.exp(1j * (_leading(f, found) if phase == "tape" else 0.0))
+    each = corner * np.sqrt(2 ** (1 / COUPLINGS) - 1) * (phase == "tape")
+    # Towards 0 Hz the phase goes back to 0, since taps are real.
+    leading = COUPLINGS * np.arctan(each / np.maximum(f, 1e-3)) * np.minimum(f / 5.0, 1.0)
     centre = taps // 2 if phase == "zero" else taps // 4
-    whole = np.roll(np.fft.irfft(turned, size), centre)[:taps]
+    whole = np.roll(np.fft.irfft(magnitude * np.exp(1j * leading), size), centre)[:taps]
     return np.asarray(whole * _fade(taps, centre)), centre
-
-
-def _leading(f: Float[np.ndarray, " bins"], found: Response) -> Float[np.ndarray, " bins"]:
-    """Phase of the couplings in radians."""
-    middle = np.median(found.gain[(found.frequencies > 200) & (found.frequencies < 2_000)])
-    fallen = np.flatnonzero(found.gain < middle - 3)
-    low = fallen[found.frequencies[fallen] < 200]
-    corner = found.frequencies[low[-1]] if low.size else found.frequencies[0] * 0.75
-    each = corner * np.sqrt(2 ** (1 / COUPLINGS) - 1)
-    return np.asarray(COUPLINGS * np.arctan(each / np.maximum(f, 1e-3)) * np.minimum(f / 5.0, 1.0))
 
 
 def _minimum(magnitude: Float[np.ndarray, " bins"]) -> Any:
