@@ -38,8 +38,10 @@ from .blocks.tcn import TCN
 from .blocks.time_constants import TimeConstants
 from .clock import Clock
 from .control import Control, Switch, at, controls
+from .data.devices.tape import Simulated, TapeSimulator
 from .data.pair import Pair
 from .data.recording import Recording
+from .fit.adversarial import Unpaired, fit_unpaired
 from .fit.fit import fit
 from .fit.run import Run
 from .listing import SlotInfo, slots
