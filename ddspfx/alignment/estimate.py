@@ -6,14 +6,20 @@ from typing import NamedTuple
 import numpy as np
 
 from ddspfx.alignment.bands import Band, bands_of
+from ddspfx.alignment.disagreement import excess
 from ddspfx.alignment.gauss_newton import Knots, deviations, inverse_bands, knots_at, newton_step, prior_bands
 from ddspfx.alignment.interpolate import Interpolant, Reals
 from ddspfx.alignment.normal import Channel, Normal, normal_equations
-from ddspfx.alignment.response import SIZE, Device, fit_device
+from ddspfx.alignment.phase import lateness
+from ddspfx.alignment.response import SIZE, Device, coherence, fit_device
 from ddspfx.alignment.slips import slips
 
-# Samples within which slips are looked for, then one highest frequency (Hz) a Newton step.
-_SCHEDULE = ((12, (3000.0, 7000.0, 1e9)), (10, (7000.0, 1e9, 1e9)), (0, (1e9, 1e9, 1e9)))
+# Samples within which slips are looked for, then the band (Hz) of each Newton step.
+_SCHEDULE = (
+    (12, ((300.0, 3000.0), (300.0, 7000.0), (300.0, 1e9))),
+    (10, ((300.0, 7000.0), (200.0, 1e9), (120.0, 1e9))),
+    (0, ((60.0, 1e9), (0.0, 1e9), (0.0, 1e9), (0.0, 1e9))),
+)
 _CORNER = 30.0  # Hz to which a transport's speed moves freely
 _STILLEST, _WILDEST = 1e-4, 2e-2  # deviation of speed that the prior allows
 _EDGE = 0.01  # s beyond dry's ends where nothing is believed
@@ -41,17 +47,24 @@ def estimated(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) ->
     c = _projected(problem.knots, rest)
     prior = _prior(rest, problem.knots, sample_rate, rate)
     devices = _devices(problem, c, [None] * len(problem.channels))
+    trust = None
     found = Normal(np.zeros((1, 4, problem.knots.knots)), np.zeros((1, problem.knots.knots)))
-    for reach, ceilings in _SCHEDULE:
+    for reach, ranges in _SCHEDULE:
         if reach:
             c = c + _projected(problem.knots, _slips(problem, devices, problem.positions(c), reach))
-        for ceiling in ceilings:
+        for low, high in ranges:
             devices = _devices(problem, c, devices)
-            found = _normal(problem, devices, problem.positions(c), ceiling)
-            A, h = found.total()
-            c = c + newton_step(A, h, prior, c)
-    spread = deviations(inverse_bands(found.total()[0] + prior))
-    return problem.trend + problem.knots.values(c), problem.knots.values(spread)
+            found = _normal(problem, devices, problem.positions(c), low, high)
+            A, h = found.total(trust)
+            step = newton_step(A, h, prior, c)
+            if low == 0:
+                trust = 1 / excess(found.A, found.h, step)
+            c = c + step
+    spread = deviations(inverse_bands(found.total(trust)[0] + prior))
+    found_delays = problem.trend + problem.knots.values(c)
+    late = _late(problem, devices, problem.positions(c))
+    n = np.arange(len(delays))
+    return np.interp(n - late, n, found_delays) + late, problem.knots.values(spread)
 
 
 def _problem(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> Problem:
@@ -82,14 +95,23 @@ def _devices(problem: Problem, c: Reals, known: Sequence[Device | None]) -> list
     ]
 
 
-def _normal(problem: Problem, devices: list[Device], positions: Reals, ceiling: float) -> Normal:
+def _normal(problem: Problem, devices: list[Device], positions: Reals, low: float, high: float) -> Normal:
     count = problem.bands[0].whole
-    bands = [b for b in problem.bands if b.low * problem.sample_rate < ceiling * count]
+    hertz = problem.sample_rate / count
+    bands = [band for band in problem.bands if low < (band.high + 1) * hertz and band.low * hertz < high]
     each = [
         normal_equations(channel, device, bands, problem.knots, positions, problem.sample_rate)
         for channel, device in zip(problem.channels, devices, strict=True)
     ]
     return Normal(np.concatenate([n.A for n in each]), np.concatenate([n.h for n in each]))
+
+
+def _late(problem: Problem, devices: Sequence[Device], positions: Reals) -> float:
+    """Samples that the devices hold and that belong to the delay; the loudest channel speaks."""
+    loudest = max(range(len(devices)), key=lambda k: float(np.sum(problem.channels[k].wet ** 2)))
+    channel, device = problem.channels[loudest], devices[loudest]
+    x = device.curve(channel.source(positions) * channel.heard)
+    return lateness(device.H, coherence(x, channel.wet), problem.sample_rate)
 
 
 def _slips(problem: Problem, devices: list[Device], positions: Reals, reach: int) -> Reals:

@@ -9,10 +9,11 @@ from ddspfx.alignment.bands import Band, Complexes
 from ddspfx.alignment.gauss_newton import Knots, knots_between
 from ddspfx.alignment.interpolate import Interpolant, Reals
 from ddspfx.alignment.response import Device, whitener
+from ddspfx.alignment.variance import expected
 
-_LOCAL = 0.06  # s over which the residual's own variance is taken,
+_LOCAL = 0.02  # s over which the residual's own variance is taken,
 _AT_LEAST = 12  # and samples of the band at least
-_FLOOR = 0.02  # of its mean: no frame counts more than this allows
+_DOUBT = 0.1  # of what the residual holds there: a click says little
 
 
 class Channel(NamedTuple):
@@ -30,9 +31,10 @@ class Normal(NamedTuple):
     A: Reals
     h: Reals
 
-    def total(self) -> tuple[Reals, Reals]:
-        """Of all bands."""
-        return self.A.sum(0), self.h.sum(0)
+    def total(self, trust: Reals | None = None) -> tuple[Reals, Reals]:
+        """Of all bands, each weighted by its `trust`."""
+        w = np.ones(len(self.A)) if trust is None else trust
+        return np.einsum("b,bik->ik", w, self.A), w @ self.h
 
 
 def normal_equations(
@@ -51,21 +53,31 @@ def normal_equations(
     J *= response
     J *= W
     E *= W
-    rows = [_of_band(band, E, J, channel.heard, knots, length, sample_rate) for band in bands]
+    wet = W * channel.spectrum
+    rows = [_of_band(band, E, J, wet, channel.heard, knots, length, sample_rate) for band in bands]
     return Normal(np.stack([A for A, _ in rows]), np.stack([h for _, h in rows]))
 
 
 def _of_band(
-    band: Band, E: Complexes, J: Complexes, heard: Reals, knots: Knots, length: int, sample_rate: float
+    band: Band, E: Complexes, J: Complexes, Y: Complexes, heard: Reals, knots: Knots, length: int, sample_rate: float
 ) -> tuple[Reals, Reals]:
     from scipy.ndimage import uniform_filter1d
 
-    e, g = band.of(E), band.of(J)
+    e, g, wet = band.of(E), band.of(J), band.of(Y)
     width = max(_AT_LEAST, int(_LOCAL * sample_rate / band.step))
-    power = e.real**2 + e.imag**2
-    used = power[: max(1, int(length / band.step))]
-    weights = uniform_filter1d(power, width, mode="nearest")
-    weights = band.share * band.step / np.maximum(weights, _FLOOR * np.mean(used) + 1e-300)
+    power, slope, both, loud = (
+        uniform_filter1d(v, width, mode="nearest")
+        for v in (
+            e.real**2 + e.imag**2,
+            g.real**2 + g.imag**2,
+            g.real * e.real + g.imag * e.imag,
+            wet.real**2 + wet.imag**2,
+        )
+    )
+    left = power - both**2 / (slope + 1e-300)  # what the best shift just there would leave
+    some = slice(width // 2, max(width // 2 + 1, int(length / band.step)), max(1, width // 2))
+    v = expected(left, loud, some)
+    weights = band.share * band.step / np.maximum(v, _DOUBT * left)
     at = band.centres(length)
     audible = heard[at.astype(int)] > 0.999
     places = knots_between(at, knots.step, knots.knots)

@@ -9,7 +9,8 @@ from ddspfx.alignment.interpolate import Reals
 
 SIZE = 8192
 _POWERS = (1, 2, 3, 5, 7)
-_SMOOTH = 20.0  # Hz over which the residual's spectrum is averaged
+_SMOOTH = 20.0  # Hz over which the residual's spectrum is averaged at least
+_RELATIVE = 0.1  # of the frequency
 
 
 class Device(NamedTuple):
@@ -56,7 +57,7 @@ def fit_device(x: Reals, y: Reals, known: Device | None = None, alternations: in
 
     count = next_fast_len(len(x) + SIZE, real=True)
     scale = float(np.max(np.abs(x))) + 1e-30
-    powers = np.stack([scale * (x / scale) ** p for p in _POWERS])
+    powers = _powers(x, scale)
     B, Y = rfft(powers, count), rfft(y, count)
     if known is None:
         known = Device(_ratio(x, y), np.eye(len(_POWERS))[0], scale)
@@ -74,12 +75,28 @@ def fit_device(x: Reals, y: Reals, known: Device | None = None, alternations: in
     return Device(H, coefficients, scale)
 
 
+def _powers(x: Reals, scale: float) -> Reals:
+    """(powers, samples); products, because a power by `**` takes ten times as long."""
+    u = x / scale
+    v = u * u
+    cube = x * v
+    fifth = cube * v
+    return np.stack([x, x * u, cube, fifth, fifth * v])
+
+
 def _ratio(x: Reals, y: Reals) -> Complexes:
     """Least-squares response of `y` on `x` (samples,), Sxy/Sxx from Hann frames that overlap by half."""
     X, Y = _frames(x), _frames(y)
     Sxx = np.einsum("ij,ij->j", X.real, X.real) + np.einsum("ij,ij->j", X.imag, X.imag)
     H: Complexes = np.einsum("ij,ij->j", np.conj(X), Y) / (Sxx + 1e-9 * np.mean(Sxx) + 1e-300)
     return H
+
+
+def coherence(x: Reals, y: Reals) -> Reals:
+    """γ² = |Sxy|²/(Sxx·Syy) on the response's grid."""
+    X, Y = _frames(x), _frames(y)
+    powers = np.sum(np.abs(X) ** 2, 0) * np.sum(np.abs(Y) ** 2, 0)
+    return np.asarray(np.abs(np.sum(np.conj(X) * Y, 0)) ** 2 / (powers + 1e-300))
 
 
 def _frames(x: Reals) -> Complexes:
@@ -98,9 +115,15 @@ def spectrum_pair(x: Reals, y: Reals) -> Complexes:
 
 
 def whitener(residual: Complexes, count: int, sample_rate: float = 44_100.0) -> Reals:
-    """1/√PSD at every bin from the residual's own spectrum, averaged over 20 Hz, bounded to 100 dB."""
-    bins = max(1, round(_SMOOTH * count / sample_rate))
-    starts = np.arange(0, len(residual), bins)
+    """1/√PSD at every bin from the residual's own spectrum, averaged over a tenth of the frequency, at least 20 Hz.
+
+    Bounded to 100 dB. Wide averages keep the filter short: it must not carry a loud moment into a quiet one.
+    """
+    hertz = sample_rate / count
+    edges = [0.0]
+    while edges[-1] < sample_rate / 2:
+        edges.append(edges[-1] + max(_SMOOTH, _RELATIVE * edges[-1]))
+    starts = np.unique((np.array(edges[:-1]) / hertz).astype(int))
     power = np.add.reduceat(residual.real**2 + residual.imag**2, starts)
     sizes = np.diff(np.append(starts, len(residual)))
     power = np.convolve(np.pad(power / sizes, 1, mode="edge"), [0.25, 0.5, 0.25], "valid")
