@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import fftconvolve, firwin
 
-from ddspfx.alignment.denoised import denoised
+from ddspfx.alignment.denoised import denoised, floor
 from ddspfx.alignment.missing import filled_in
 from ddspfx.alignment.pilot import pilot_timing
 from ddspfx.alignment.pilot_trajectory import pilot_trajectory
@@ -186,6 +186,7 @@ def test_noise_goes_and_what_moves_stays() -> None:
     assert np.std(denoised(noisy, 0.05) - moves) < 0.5 * 0.05
     assert np.abs(denoised(moves, 1e-6) - moves).max() < 1e-4
     assert np.array_equal(denoised(noisy[:50], 0.05), noisy[:50])
+    assert np.isclose(floor(noisy), 0.05, rtol=0.2) and floor(moves) < 1e-4
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -7,7 +7,16 @@ from ddspfx.alignment.interpolate import Reals
 _SEGMENT = 2048  # values a piece of the spectrum's estimate, a quarter of a shorter series
 _SHORTEST = 64
 _ENDS = 24  # values at each end that stay as they are, and as many more that lead over
+_TOP = (0.35, 0.45)  # of the rate
 _MORE = 1.2  # noise that is reckoned with over the one that is known: stretches by chance above it are noise too
+
+
+def floor(x: Reals) -> float:
+    """The deviation of white noise that would make the power which `x` has from 0.35 to 0.45 of its rate."""
+    from scipy.signal import welch
+
+    frequency, power = welch(x, nperseg=min(_SEGMENT, len(x) // 4), detrend="linear")
+    return float(np.sqrt(np.median(power[(frequency > _TOP[0]) & (frequency < _TOP[1])]) / 2))
 
 
 def denoised(x: Reals, deviation: float) -> Reals:

@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ddspfx.alignment.align import signal
+from ddspfx.alignment.denoised import denoised, floor
 from ddspfx.alignment.interpolate import Reals
 from ddspfx.alignment.pilot import channel_of, pilot_timing
 from ddspfx.alignment.tone import Timing, tone_timing
 from ddspfx.source.trajectory import Trajectory
 
+_FEWEST = 128  # values from which noise is told from motion
 _UNRELATED = 0.1  # confidence of the alignment below which nothing is restored
 
 
@@ -47,7 +49,7 @@ def restore(
 
 
 def _of_dry(dry: ArrayLike, y: Reals, sample_rate: int) -> Trajectory:
-    """The tracked delay less its mean."""
+    """The tracked delay less its noise and its mean."""
     from ddspfx.alignment.align import align
     from ddspfx.alignment.track import track
 
@@ -55,7 +57,17 @@ def _of_dry(dry: ArrayLike, y: Reals, sample_rate: int) -> Trajectory:
     if alignment.confidence < _UNRELATED:
         raise ValueError("wet has nothing in common with dry: check that they are one pair")
     whole = track(dry, y, sample_rate, alignment=alignment)
-    return centred(whole, y.shape[1] / sample_rate)
+    return centred(_calm(whole, y.shape[1] / sample_rate), y.shape[1] / sample_rate)
+
+
+def _calm(curve: Trajectory, duration: float) -> Trajectory:
+    """The curve without what a programme's noise put on it: white above where a transport moves, so known below too."""
+    times = np.arange(0.0, duration, 1 / curve.rate)
+    delays = curve(times)
+    if delays.ndim > 1 or len(times) < _FEWEST:
+        return curve
+    quiet, spread = denoised(delays, floor(delays)), None if curve.spread is None else curve.deviation(times)
+    return Trajectory.fit(times, quiet, duration, curve.sample_rate, curve.rate, spread=spread)
 
 
 def _of_timing(y: Reals, sample_rate: int, pilot: int | str | None, tone: float | None) -> Trajectory:
