@@ -1,11 +1,14 @@
 """Generators against theory: spectra, seams, keys, steps of the diffusion, and the flow's likelihood."""
 
 import itertools
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import pytest
 
+from ddspfx.clock import Clock
+from ddspfx.generators.diffusion import Diffusion
 from ddspfx.generators.edm import heun, levels, scales
 from ddspfx.generators.find_lines import find_lines
 from ddspfx.generators.flow import Flow
@@ -14,6 +17,8 @@ from ddspfx.generators.mixture import Mixture
 from ddspfx.generators.noise import density, generator, white
 from ddspfx.generators.parametric import Parametric
 from ddspfx.generators.prediction import reflections
+from ddspfx.generators.table import table_of
+from ddspfx.generators.unet import parameters
 from ddspfx.generators.warped import filtered, response, unfiltered, whitener
 from ddspfx.storage import load, save
 
@@ -182,3 +187,62 @@ def test_the_warped_whitener_is_monic_invertible_and_flattens_the_low_end() -> N
     assert max(np.abs(np.roots(row[:3])).max() for row in sos) < 1
     x = np.random.default_rng(0).standard_normal(4000)
     assert np.allclose(unfiltered(sos, filtered(sos, x)), x, atol=1e-8)
+
+
+class Trained(NamedTuple):
+    made: Diffusion
+    losses: list[float]
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    losses: list[float] = []
+    takes, told = transport_like(150, 512), lambda _, value: losses.append(value)
+    return Trained(Diffusion.fit(takes, RATE, 128, widths=(4, 4), updates=200, batch=32, steps=3, told=told), losses)
+
+
+@pytest.fixture(scope="module")
+def diffusion(trained: Trained) -> Diffusion:
+    return trained.made
+
+
+def test_the_network_learns_a_modulus_that_a_linear_denoiser_cannot_know(trained: Trained) -> None:
+    assert trained.losses[-1] < 0.98
+
+
+def test_the_spectrum_of_the_diffusion_is_the_data_s(diffusion: Diffusion) -> None:
+    real = transport_like(600, 128, 7)
+    assert np.abs(decibels(density(diffusion.sample(1, 1024), 128), density(real, 128), 12)).max() < 1.0
+    assert parameters(diffusion.denoiser.network) < 5000
+
+
+def test_an_endless_diffusion_has_no_seam_in_variance_or_increments(diffusion: Diffusion) -> None:
+    takes = np.stack([diffusion.read((2, number), 0, 1024) for number in range(100)])
+    assert np.allclose(diffusion.read((2, 3), 300, 200), takes[3, 300:500], atol=1e-3 * takes.std())
+    for x in (takes, np.diff(takes, 2)):
+        # By the place within half a window, where a seam would repeat.
+        folded = x[:, : x.shape[1] // 64 * 64 - 64].reshape(100, -1, 8, 8)
+        level = 10 * np.log10(np.mean(folded**2, axis=(0, 1, 3)))
+        assert np.ptp(level) < 0.7
+
+
+def test_diffusion_is_kept_as_data(diffusion: Diffusion, tmp_path) -> None:
+    again = load(save(diffusion, tmp_path))
+    assert np.allclose(again.read(1, 0, 200), diffusion.read(1, 0, 200), atol=1e-3)
+
+
+def test_a_table_of_hiss_goes_round_without_a_seam(flow: Flow) -> None:
+    table = table_of(flow, 3, 2, 100)
+    clock = Clock.zero(100, 5)
+    whole = table.read(2, 900, clock)
+    parts = [table.read(2, 300, clock.after(start)) for start in (0, 300, 600)]
+    assert np.array_equal(whole, np.concatenate(parts, axis=1)) and np.array_equal(whole[:, :200], whole[:, 200:400])
+    values = np.stack([np.asarray(table_of(flow, number, 2, 100).values) for number in range(300)])
+    spread = values.var(axis=0)
+    assert 0.75 < spread[:25].mean() / spread[25:].mean() < 1.25
+    jumps = np.mean((values[:, 0] - values[:, -1]) ** 2) / np.mean(np.diff(values) ** 2)
+    assert 0.7 < jumps < 1.3
+    with pytest.raises(ValueError, match="sample_rate"):
+        table.read(1, 10, Clock.zero(200))
+    with pytest.raises(ValueError, match="seconds"):
+        table_of(flow, 0, 0, 100)

@@ -18,8 +18,10 @@ from ddspfx.generators.training import crops, train
 from ddspfx.generators.unet import UNet
 
 BATCH = 32
-AT_ONCE = 2**24
-"""Values drawn in one call."""
+AT_ONCE = 2**19
+"""Values drawn in one call at most."""
+FEW, MANY = 32, 256
+"""Windows drawn in one call, the last of them filled up, so that two programs serve every count."""
 CALIBRATED = 512
 """Windows by which the powers of the directions are set right once."""
 
@@ -105,7 +107,7 @@ class Diffusion(AbstractGenerator):
 
     def drawn(self, noise: Float[np.ndarray, "count length"]) -> Float[np.ndarray, "count length"]:
         """Windows made of unit white noise."""
-        some = max(1, min(AT_ONCE // (self.length * 32), len(noise)))
+        some = max(1, min(FEW if len(noise) <= FEW else MANY, AT_ONCE // self.length))
         padded = np.concatenate([noise, np.zeros((-len(noise) % some, self.length))])
         parts = [jnp.asarray(padded[at : at + some], float) for at in range(0, len(padded), some)]
         rows = np.concatenate([np.asarray(_drawn(self, part)) for part in parts])
