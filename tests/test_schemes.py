@@ -1,16 +1,21 @@
 """The schemes of a fit: the delay fitted on, as tracked, or out of the targets; and what belongs to a recording."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import signal as scipy_signal
 
 import ddspfx
 from ddspfx.alignment.align import Alignment
+from ddspfx.alignment.gauss_newton import banded_product, prior_bands
 from ddspfx.fit.latents import stack
 from ddspfx.fit.level import even, levels_followed
+from ddspfx.fit.prior import improbability, stiffness
 from ddspfx.fit.settings import Settings
 from ddspfx.fit.solve_filters import filters_solved
 from ddspfx.fit.takes import Take, demodulated
+from ddspfx.fit.trainer import Trainer
 
 RATE = 44_100
 SECONDS = 2.0
@@ -136,3 +141,29 @@ def test_a_level_is_followed_exactly_when_the_model_is_the_device() -> None:
         latents = levels_followed(model, latents, [heard], hold_mean=False)
     row = ddspfx.Trajectory(0, latents["level.level"].knots[0], RATE, 25)
     assert np.max(np.abs(row(times) - decibels)[4_000:-4_000]) < 0.02
+
+
+def test_the_knots_carry_the_prior_of_the_tracker() -> None:
+    random = np.random.default_rng(4)
+    knots = 1e-4 * np.cumsum(random.normal(size=(2, 60)), axis=1)
+    path = ddspfx.Trajectory(0, knots, RATE, 200)
+    firm = stiffness(path)
+    dense = 0.0
+    for row, first in zip(knots, np.asarray(firm.first)[:, 0], strict=True):
+        bands = prior_bands(60, 1 / 200, 200 / first, 30.0)
+        dense += row @ banded_product(bands, row)
+    found = improbability({"transport.delay": path}, {"transport.delay": firm}, 1_000)
+    assert np.isclose(float(found), dense / 300, rtol=2e-3)
+
+
+def test_gradient_alone_moves_the_knots_towards_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard, _ = machine()
+    truth, times = wobble(), np.linspace(0.1, 1.9, 500)
+    rough = ddspfx.Trajectory.fit(times, truth(times) + 4e-6 * np.sin(20 * times), SECONDS, RATE)
+    model = ddspfx.Serial(tape=ddspfx.Tanh(12.04), transport=ddspfx.VariableDelay(0.0, 0.02, 0.007, "lagrange7"))
+    monkeypatch.setattr(Trainer, "_refine", lambda trainer: None)
+    begun = dataclasses.replace(heard, trajectory=rough)
+    run = ddspfx.fit(model, begun, passes=20, learning_rate=0.03, validation=0.0, freeze=["tape.*"], **QUICK)
+    (moved,) = run.latents["transport.delay"]
+    before, after = (np.std((path(times) - truth(times))[50:-50]) for path in (rough, moved))
+    assert after < 0.6 * before

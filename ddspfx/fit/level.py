@@ -63,9 +63,15 @@ def levels_followed(
     ]
     moved = knots + np.clip(DB * np.stack(moves), -LARGEST_MOVE_DB, LARGEST_MOVE_DB)
     if hold_mean:
-        moved = moved - np.mean(moved)
+        moved = moved - np.mean([_mean(row, take) for row, take in zip(moved, takes, strict=True)])
     moved = np.clip(moved, DEEPEST_DB, LOUDEST_DB)
     return {**latents, path: eqx.tree_at(lambda t: t.knots, node, jnp.asarray(moved, node.knots.dtype))}
+
+
+def _mean(knots: Float[np.ndarray, " knots"], take: Take) -> float:
+    """Of the level while the take is compared: before and after, knots only hold."""
+    start, stop = (edge / take.sample_rate * KNOTS for edge in take.inside)
+    return float(np.mean(knots[int(start) + 1 : int(stop) + 2]))
 
 
 def level_step(

@@ -165,7 +165,9 @@ def _taps(
     for u, take, (start, stop) in zip(inputs, takes, parts, strict=True):
         late = round(block.latency(take.sample_rate))
         wet = np.pad(take.wet, ((0, 0), (late, 0)))[:, : take.count]
-        led.append(np.pad(u, ((0, 0), (history, 0)))[:, start : stop + history])
-        targets.append(wet[:, start:stop])
+        target = wet[:, start:stop].astype(np.float64)
+        loud = np.sqrt(np.mean(target**2)) + 1e-12  # every recording counts alike, as its own error to signal does
+        led.append(np.pad(u, ((0, 0), (history, 0)))[:, start : stop + history] / loud)
+        targets.append(target / loud)
     wire = np.eye(1, block.taps.shape[-1], block.centre)[0]
     return wiener(led, targets, block.taps.shape[-1], ridge, wire)

@@ -16,9 +16,11 @@ from ddspfx.fit.batch import Batch, Material, Sequences
 from ddspfx.fit.devices import Devices, agreed
 from ddspfx.fit.latents import Latents, bind, unstack
 from ddspfx.fit.level import level_path
+from ddspfx.fit.prior import improbability, stiffness
 from ddspfx.fit.profile import phase
 from ddspfx.fit.settings import Settings
 from ddspfx.listing import paths
+from ddspfx.source.trajectory import Trajectory
 from ddspfx.types import Audio, Scalar
 
 LATENT_RATE = 1e-5
@@ -91,6 +93,9 @@ class Steps:
         self.material, self.settings, self.loss = material, settings, loss
         self.optimiser, self.starts = optimiser, starts
         self.factors = multipliers(model, latents, settings)
+        moving = [path for path, node in latents.items() if any(f > 0 for f in jax.tree.leaves(self.factors[1][path]))]
+        self.priors = {path: stiffness(latents[path]) for path in moving if isinstance(latents[path], Trajectory)}
+        self.heard = sum(wet.size for wet in material.wet)
         self.devices = Devices.of(settings.devices) if starts == 1 else Devices()
         self.rows = self.devices.rows(settings.sequences)
         over, shared = eqx.if_array(0), None
@@ -131,14 +136,17 @@ class Steps:
         return self._play((learner.model, learner.latents), batch, batch.dry[:, :, :count], states, -count)[1]
 
     def cost(self, both: Any, states: Any, batch: Batch, offset: Any) -> tuple[Scalar, Any]:
-        """The loss of one segment, and the states after it; `both` are the model and the latents."""
+        """The loss of one segment with the prior of its knots, and the states after; `both` are model and latents."""
         count, heard = self.settings.segment, self.settings.sequences
         x, wet = (self._cut(which, offset, count) for which in (batch.dry, batch.wet))
         y, after = self._play(both, batch, x, states, offset)
         y, target = y[:heard], wet[:heard]
         if self.settings.solve:
             y = levelled(y, target)
-        return self.loss(y.reshape(-1, count), target.reshape(-1, count)), after
+        loss = self.loss(y.reshape(-1, count), target.reshape(-1, count))
+        if self.priors:
+            loss = loss + jax.lax.stop_gradient(loss) * improbability(both[1], self.priors, self.heard)
+        return loss, after
 
     def slope(self, both: Any, states: Any, batch: Batch, offset: Any) -> tuple[tuple[Scalar, Any], Any]:
         """What `cost` gives, and its slope; what is frozen has none, and nothing is computed for it."""
