@@ -7,7 +7,8 @@ Series = Float[np.ndarray, " times"]
 
 PULSES = ((0.010, 0.21, 0.03), (0.030, 0.62, 0.06), (0.060, 0.90, 0.06), (0.100, 1.00, 0.04))
 """DIN 45507: seconds of a one-sided pulse that comes once a second, what it reads of a sine at 4 Hz of the same
-peak-to-peak size, and the tolerance. AES6 has the 60 ms row and the fall below in its abstract."""
+peak-to-peak size, and the tolerance. AES6 has the 60 ms row and the fall below in its abstract; the other three rows
+could not be checked against the standard's own text."""
 FALL, FALL_TOLERANCE = 0.40, 0.04
 """To what the reading sinks between two pulses of 100 ms."""
 
