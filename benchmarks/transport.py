@@ -98,8 +98,8 @@ ABOUT = f"""Tones of {SECONDS} s with a closed-form phase; the noise is white ov
 with its stated deviation; RMS columns hold what must be read. DIN is the quasi-peak of IEC 60386 and DIN 45507, AES6
 its 2-sigma, which reads .997 of a sine's peak."""
 
-POINTER = f"""The pointer on one-sided pulses, one a second, against a sine of 4 Hz with the same peak-to-peak size. The row
-of 60 ms and the fall to {100 * FALL:.0f} % between pulses of 100 ms stand in AES6's abstract; those of 10, 30 and
+POINTER = f"""The pointer on one-sided pulses, one a second, against a sine of 4 Hz with the same peak-to-peak size. The
+row of 60 ms and the fall to {100 * FALL:.0f} % between pulses of 100 ms stand in AES6's abstract; those of 10, 30 and
 100 ms are DIN 45507's by common knowledge, and could not be checked against the standard's own text."""
 
 CLIPS = """The same tape told twice: by a pilot of 100 pulses a second on the right track, which knows nothing above 45
