@@ -44,6 +44,10 @@ from .data.recording import Recording
 from .fit.adversarial import Unpaired, fit_unpaired
 from .fit.fit import fit
 from .fit.run import Run
+from .generators.diffusion import Diffusion
+from .generators.flow import Flow
+from .generators.parametric import Parametric
+from .generators.table import NoiseTable, table_of
 from .listing import SlotInfo, slots
 from .models.tape import Tape
 from .render import render
