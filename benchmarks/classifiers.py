@@ -77,7 +77,8 @@ def judged(real: np.ndarray, made: np.ndarray, how: Any, seed: int = 0) -> Accur
 
 
 def logistic(real: np.ndarray, made: np.ndarray) -> Accuracy:
-    return judged(features(real), features(made), _logistic)
+    """The logistic classifier, of `features`."""
+    return judged(real, made, _logistic)
 
 
 def _logistic(train: np.ndarray, labels: np.ndarray, test: np.ndarray, number: int) -> np.ndarray:
@@ -100,7 +101,7 @@ def network(real: np.ndarray, made: np.ndarray, epochs: int | None = None) -> Ac
 
 
 LAYERS = {
-    True: ((1, 16, 64, 16), (16, 24, 9, 4), (24, 32, 9, 4)),
+    True: ((1, 12, 64, 32), (12, 24, 9, 4), (24, 32, 9, 4)),
     False: ((3, 16, 15, 2), (16, 24, 9, 2), (24, 32, 9, 2), (32, 32, 9, 2)),
 }
 """Channels in and out, taps, stride."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.classifiers import logistic
+from benchmarks.classifiers import features, logistic
 from benchmarks.generators_measures import edges, increments, octaves, wasserstein
 from ddspfx.audio import read_audio
 from ddspfx.generators.diffusion import Diffusion
@@ -113,7 +113,7 @@ def _compared(data: str, name: str, real: np.ndarray, model: Any) -> dict[str, A
         "third octaves, dB": f"{worst:.1f} worst of {bands} known within .25 dB" if bands else "",
         "W1 of values, %": f"{100 * wasserstein(real, drawn):.1f}",
         "W1 of increments, %": f"{100 * wasserstein(increments(real), increments(drawn)):.1f}",
-        "logistic, % right": str(logistic(real, drawn)),
+        "logistic, % right": str(logistic(features(real), features(drawn))),
     }
 
 
