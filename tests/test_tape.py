@@ -289,3 +289,27 @@ def test_other_nonlinearities_are_made(kind: str) -> None:
     x = jnp.zeros((1, 64))
     y, _ = jax.eval_shape(tape, x, tape.init_state(1, RATE), Clock.zero(RATE))
     assert y.shape == (1, 64) and "drive" in ddspfx.controls(tape)
+
+
+def test_a_fitted_chain_becomes_a_machine() -> None:
+    from ddspfx.models.catalogue import RECIPES
+    from ddspfx.models.recipe import Setting
+
+    fitted = RECIPES["tape"].build(Setting())
+    made = Tape.of_fit(fitted)
+    assert {"drive", "wow", "flutter", "azimuth", "age", "mix"} <= set(ddspfx.controls(made))
+    assert made.replay is fitted.replay and made.record is fitted.record and "hiss" in made.names
+    with pytest.raises(ValueError, match="no block called replay"):
+        Tape.of_fit(ddspfx.Serial(ddspfx.Tanh()))
+
+
+def test_machines_are_presets_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from ddspfx.audio import read_audio, write_audio
+    from ddspfx.cli import main
+
+    write_audio(tmp_path / "in.wav", noise(2, 2_000), 44_100)
+    words = ["render", "tape", str(tmp_path / "in.wav"), str(tmp_path / "out.wav"), "--preset", "worn cassette"]
+    assert main([*words, "--control", "drive=12", "--control", "speed=3.75 ips"]) == 0
+    assert read_audio(tmp_path / "out.wav")[0].shape == (2, 2_000)
+    assert main([*words[:4], "--preset", "gramophone"]) == 2
+    assert "worn cassette" in capsys.readouterr().err

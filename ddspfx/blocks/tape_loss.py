@@ -9,6 +9,7 @@ from ddspfx.block import AbstractBlock
 from ddspfx.clock import Clock
 from ddspfx.signal.fir import fir
 from ddspfx.signal.magnitude import grid, taps_of
+from ddspfx.signal.noise import filtered
 from ddspfx.slot import SlotLike, param
 from ddspfx.source.steady import refuse_source, steady
 from ddspfx.types import Audio, State
@@ -19,6 +20,8 @@ MICRON = 1e-6
 ARC_MINUTE = np.pi / (180 * 60)
 TAPS_RATE = 48_000
 """Hz at which `taps` is counted; another rate has as many more."""
+PRODUCT = 4_096
+"""Samples of a piece up to which one matrix product, made when a stream is compiled, beats a convolution."""
 SLOT_NAMES = ("spacing", "thickness", "gap", "azimuth", "width", "speed")
 
 
@@ -102,7 +105,10 @@ class TapeLoss(AbstractBlock):
 
     def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
         taps = self.design(clock)
-        return fir(x, taps[0] if taps.shape[0] == 1 else taps, state)
+        if taps.shape[0] > 1 or x.shape[1] > PRODUCT:
+            return fir(x, taps, state)
+        line = jnp.concatenate([state.astype(x.dtype), x], axis=1)
+        return filtered(line, taps[0].astype(x.dtype)), line[:, x.shape[1] :]
 
     @classmethod
     def examples(cls) -> tuple["TapeLoss", ...]:

@@ -147,6 +147,7 @@ def fit(
     epilog=_examples(
         "render run in.wav out.wav",
         "render tape in.flac out.wav --control drive=12 --control wow=wow.csv",
+        "render tape in.flac out.wav --preset 'worn cassette'",
         "render run in.wav out.wav --block-size 512 --seed 7",
     )
 )
@@ -158,6 +159,7 @@ def render(
         list[str] | None,
         _maybe("name=value or name=automation.csv (seconds,value); may be repeated."),
     ] = None,
+    preset: Annotated[str | None, _maybe("One of a named model's: tape has machines.")] = None,
     block_size: Annotated[int, typer.Option(help="Samples at a time.")] = 65_536,
     seed: Annotated[int, typer.Option(help="Of hiss, wow and all that is random: another seed, another take.")] = 0,
     json: AsJson = False,
@@ -166,7 +168,7 @@ def render(
 
     OUT is as long as IN, the latency removed; memory is constant however long it is.
     """
-    emit(_work().render(model, source, out, control or (), block_size, seed), json)
+    emit(_work().render(model, source, out, control or (), block_size, seed, preset), json)
 
 
 @app.command(

@@ -27,14 +27,16 @@ def known(model: str) -> str:
     return model
 
 
-def found(model: str, sample_rate: int) -> Found:
-    """The model that `known` has let through, a named one built for this rate in Hz."""
+def found(model: str, sample_rate: int, preset: str | None = None) -> Found:
+    """The model that `known` has let through, a named one built for this rate in Hz, from a preset if it has them."""
     folder = Path(model)
+    if preset is not None and folder.is_dir():
+        raise ValueError(f"--preset is {preset!r}, but {folder} is a model of its own: presets belong to names")
     if not folder.is_dir():
         from ddspfx.models.catalogue import recipe
         from ddspfx.models.recipe import Setting
 
-        return Found(recipe(model).playable(Setting(sample_rate=sample_rate)), None)
+        return Found(recipe(model).playable(Setting(sample_rate=sample_rate), preset), None)
     if (folder / "run.json").is_file():
         from ddspfx.fit.run import Run
 
@@ -43,6 +45,13 @@ def found(model: str, sample_rate: int) -> Found:
     from ddspfx.storage import load
 
     return Found(_sound(load(folder), folder, sample_rate), None)
+
+
+def presets(model: str) -> str:
+    """The presets of a named model in a row; nothing for a folder."""
+    from ddspfx.models.catalogue import RECIPES
+
+    return "" if Path(model).is_dir() else ", ".join(RECIPES[model].presets)
 
 
 def _sound(block: Any, folder: Path, sample_rate: int) -> Any:

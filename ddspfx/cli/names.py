@@ -1,4 +1,16 @@
 """The names of the models, known without building one, so that a wrong name is answered at once."""
 
-MODELS = ("linear", "curve", "tape", "hysteresis", "tape-gru", "compressor", "gru", "lstm", "tcn")
+MODELS = (
+    "linear",
+    "curve",
+    "tape",
+    "hysteresis",
+    "tape-physics",
+    "tape-both",
+    "tape-gru",
+    "compressor",
+    "gru",
+    "lstm",
+    "tcn",
+)
 """The keys of `ddspfx.models.catalogue.RECIPES`; a test holds them equal."""

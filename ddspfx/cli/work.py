@@ -127,7 +127,15 @@ def _pairs(dry: Path | None, wet: Path | None, manifest: Path | None) -> list[An
     return [pair_of(dry, wet)]
 
 
-def render(model: str, source: Path, out: Path, control: Sequence[str], block_size: int, seed: int) -> Figures:
+def render(
+    model: str,
+    source: Path,
+    out: Path,
+    control: Sequence[str],
+    block_size: int,
+    seed: int,
+    preset: str | None = None,
+) -> Figures:
     """A file through a model."""
     from ddspfx.cli import model as models
 
@@ -139,7 +147,7 @@ def render(model: str, source: Path, out: Path, control: Sequence[str], block_si
     not_over(out, source)
     with writer(out, info.channels, info.sample_rate) as write:
         load("ddspfx.stream", "ddspfx.render", "ddspfx.fit.run")
-        block, rate = models.found(model, info.sample_rate)
+        block, rate = models.found(model, info.sample_rate, preset)
         block = models.turned(block, settings)
         from ddspfx.cli.playing import played_file
 
@@ -249,7 +257,8 @@ def models(model: str | None) -> Figures:
         for name, knob in controls(block).items()
     }
     values = {slot.path: f"{slot.text} {slot.range.unit}".rstrip() for slot in slots(block)}
-    return {"model": model, "sample_rate": rate or "any", "controls": knobs, "slots": values}
+    presets = {"presets": asked.presets(model)} if asked.presets(model) else {}
+    return {"model": model, "sample_rate": rate or "any", **presets, "controls": knobs, "slots": values}
 
 
 def sweep(config: Path, workers: int | None) -> Figures:

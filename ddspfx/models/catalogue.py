@@ -1,8 +1,11 @@
 """The models that go by a name, grey and black."""
 
+import functools
+
 import equinox as eqx
 
 from ddspfx.block import AbstractBlock
+from ddspfx.blocks.anhysteretic import Anhysteretic
 from ddspfx.blocks.chain import Serial
 from ddspfx.blocks.curve import Tanh
 from ddspfx.blocks.dynamics import Compressor
@@ -12,8 +15,9 @@ from ddspfx.blocks.hysteresis import Hysteresis
 from ddspfx.blocks.learned_curve import SplineCurve
 from ddspfx.blocks.recurrent import GRU, LSTM
 from ddspfx.blocks.tcn import TCN
-from ddspfx.models.preset import tape_machine
+from ddspfx.models.machine import MACHINES, USUAL
 from ddspfx.models.recipe import Recipe, Setting, chain, transport
+from ddspfx.models.tape import Tape
 
 SOLVED = {"solve": ["replay"]}
 BENT = {**SOLVED, "freeze": ["bend.*"]}
@@ -47,6 +51,12 @@ def _memory(setting: Setting, hidden: int) -> GRU:
     return GRU(hidden, controls=setting.knobs(), sample_rate=setting.sample_rate, key=setting.key)
 
 
+def _silent(memory: GRU) -> GRU:
+    """The network before it has said anything: what stands before it passes."""
+    silent: GRU = eqx.tree_at(lambda g: g.output, memory, 0 * memory.output)
+    return silent
+
+
 def _linear(setting: Setting) -> Serial:
     return chain(setting)
 
@@ -60,6 +70,20 @@ def _hysteresis(setting: Setting) -> Serial:
     return chain(setting, record=emphasis(setting), level=level(setting), tape=tape)
 
 
+def _physics(setting: Setting) -> Serial:
+    return chain(setting, record=emphasis(setting), tape=Anhysteretic(setting.turned(0, 0.0)))
+
+
+def _both(setting: Setting) -> Serial:
+    tape = Anhysteretic(setting.turned(0, 0.0))
+    return chain(setting, record=emphasis(setting), tape=tape, memory=_silent(_memory(setting, 16)))
+
+
+def machine(name: str, setting: Setting) -> Tape:
+    """The tape machine of that name, to be played with knobs."""
+    return Tape(machine=name, sample_rate=setting.sample_rate)
+
+
 def _gru(setting: Setting) -> Serial:
     return chain(setting, tape=_memory(setting, 16))
 
@@ -70,9 +94,7 @@ def _compressor(setting: Setting) -> Serial:
 
 
 def _tape(setting: Setting) -> Serial:
-    memory = _memory(setting, 8)
-    silent = eqx.tree_at(lambda g: g.output, memory, 0 * memory.output)
-    return chain(setting, record=emphasis(setting), **bend(setting), memory=silent)
+    return chain(setting, record=emphasis(setting), **bend(setting), memory=_silent(_memory(setting, 8)))
 
 
 def _black_gru(setting: Setting) -> Serial:
@@ -104,9 +126,11 @@ _TABLE = (
         _tape,
         BENT,
         2.0,
-        preset=tape_machine,
+        presets={name: functools.partial(machine, name) for name in (USUAL, *MACHINES)},
     ),
     Recipe("hysteresis", "emphasis, Jiles-Atherton hysteresis, delay line, response, hiss", _hysteresis, SOLVED, 4.0),
+    Recipe("tape-physics", "emphasis, magnetisation under bias, delay line, response, hiss", _physics, SOLVED, 1.5),
+    Recipe("tape-both", "the same, and a recurrent network that corrects it", _both, SOLVED, 3.0),
     Recipe("tape-gru", "a recurrent network, delay line, linear response, hiss", _gru, SOLVED, 2.0),
     Recipe("compressor", "a compressor, a curve, delay line, linear response, hiss", _compressor, SOLVED, 2.0),
     Recipe("gru", "a recurrent network of 32 cells and a delay line", _black_gru, {}, 2.5, "black"),

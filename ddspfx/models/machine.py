@@ -103,4 +103,6 @@ MACHINES = {
 }
 """By name; the first word says what kind it is, the speed where its switch stands. "worn cassette" is chosen."""
 
-__all__ = ["MACHINES", "Machine"]
+USUAL = "domestic 7.5 ips"
+
+__all__ = ["MACHINES", "USUAL", "Machine"]

@@ -69,11 +69,19 @@ class Recipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
     cost: float = 1.0
     kind: str = "grey"
-    preset: Callable[[Setting], AbstractBlock] | None = None
+    presets: Mapping[str, Callable[[Setting], AbstractBlock]] = field(default_factory=dict)
 
-    def playable(self, setting: Setting) -> AbstractBlock:
-        """The model to be heard without a fit: the preset with its knobs where there is one."""
-        return (self.preset or self.build)(setting)
+    def playable(self, setting: Setting, preset: str | None = None) -> AbstractBlock:
+        """The model to be heard without a fit: a preset with its knobs, the first where none is asked for.
+
+        Raises ValueError for a preset that the model has not.
+        """
+        if preset is None:
+            return next(iter(self.presets.values()), self.build)(setting)
+        if preset not in self.presets:
+            known = ", ".join(self.presets) or "none"
+            raise ValueError(f"preset is {preset!r}, but {self.name} has: {known}")
+        return self.presets[preset](setting)
 
 
 def transport(setting: Setting) -> dict[str, AbstractBlock]:

@@ -28,7 +28,7 @@ from ddspfx.blocks.tape_equaliser import SPEEDS, TapeEqualiser, constants
 from ddspfx.blocks.tape_loss import INCH, TapeLoss
 from ddspfx.clock import Clock
 from ddspfx.control import Control, Switch
-from ddspfx.models.machine import MACHINES, Machine
+from ddspfx.models.machine import MACHINES, USUAL, Machine
 from ddspfx.slot import AbstractSource, SlotLike, fill, param, replace
 from ddspfx.source.combined import Scaled, Sum
 from ddspfx.source.dropouts import Dropouts
@@ -43,12 +43,14 @@ REACH_S = 6e-3
 """Seconds to either side of the mean delay: room for wow and flutter of 1 %, and the machine's latency."""
 SLOPE = 5.183
 """RMS slope of a `Wander` of unit RMS and 1 Hz bandwidth: 4.395 knots a second times sqrt((2 / 3) / (151 / 315))."""
+RANDOM_SLOPE = 0.8944
+"""RMS slope of a random `LFO` of 1 Hz and depth one: sqrt(2 / 3 times 6 / 5)."""
 TYPES = {"ferric": 1.0, "chrome": 1.25, "metal": 2.0}
 """Saturation by tape type over that of ferric tape, about as their remanences (0.15, 0.17, 0.32 T); chosen."""
 
 
-WOW_HZ, FLUTTER_HZ, MAINS_HZ = 0.7, 9.0, 50.0
-"""About a capstan pulley and a capstan of a domestic machine; the mains of most of the world. Chosen."""
+WOW_HZ, DRIFT_HZ, FLUTTER_HZ, MAINS_HZ = 0.7, 2.5, 9.0, 50.0
+"""About a capstan's pulley, reels that do not turn evenly, a capstan; and the mains of most of the world. Chosen."""
 DRIVES = (-12.0, 24.0)
 SHED = 4.0
 """µm between tape and head that a hundred per cent of age adds; chosen."""
@@ -90,7 +92,7 @@ class Tape(AbstractNamed):
     def __init__(
         self,
         nonlinearity: str = "physics",
-        machine: str = "domestic 7.5 ips",
+        machine: str = USUAL,
         *,
         hidden: int = 32,
         oversampling: int = 1,
@@ -106,6 +108,26 @@ class Tape(AbstractNamed):
         self.names, self.blocks = tuple(found), tuple(found.values())
         wet = Control("mix", 0, 1, 1.0, start=0.0, stop=1.0) if mix is None else mix
         self.mix = fill(wet, next(field.metadata["range"] for field in fields(self) if field.name == "mix"))
+
+    @classmethod
+    def of_fit(cls, model: Serial, machine: str = USUAL) -> Self:
+        """A fitted chain (`fit --model tape` and its like) as a machine: its own sound, with the knobs around it.
+
+        What the chain has up to `transport` becomes the tape, between the drive and its makeup; its `replay` and
+        `hiss` stay. The machine gives azimuth, transport, drop-outs, print-through, crosstalk and hum, and the
+        knobs drive (dB above the level that was recorded), wow, flutter, azimuth, age, hum and mix. Raises ValueError
+        for a model without a `replay`, which is no such chain.
+        """
+        fitted = dict(zip(getattr(model, "names", ()), getattr(model, "blocks", ()), strict=True))
+        if "replay" not in fitted:
+            raise ValueError("model has no block called replay: give the model of a run of `fit` with a tape recipe")
+        tail = {name: fitted.pop(name) for name in ("replay", "hiss") if name in fitted}
+        fitted.pop("transport", None)
+        whole = cls(machine=machine)
+        own = dict(zip(whole.names, whole.blocks, strict=True))
+        behind = {name: own[name] for name in ("azimuth", "transport", "dropouts", "print", "crosstalk")}
+        found = {"drive": Gain(_drive()), **fitted, "makeup": Gain(_drive(-1.0)), **behind, **tail, "hum": own["hum"]}
+        return replace(whole, names=tuple(found), blocks=tuple(found.values()))
 
     @classmethod
     def examples(cls) -> tuple["Tape", ...]:
@@ -215,10 +237,9 @@ def _head(about: Machine) -> Blocks:
 
 
 def _transport(about: Machine) -> Blocks:
-    root = math.sqrt(2.0)
-    wow = _percent(
-        "wow", about.wow, (LFO(WOW_HZ, root * 0.87), 2 * math.pi * WOW_HZ), (Wander(2.0, 0.5, seed=1), 2 * SLOPE)
-    )
+    turning = LFO(WOW_HZ, math.sqrt(2.0) * 0.87), 2 * math.pi * WOW_HZ
+    drifting = LFO(DRIFT_HZ, 0.5, shape="random", seed=1), RANDOM_SLOPE * DRIFT_HZ
+    wow = _percent("wow", about.wow, turning, drifting)
     flutter = _percent("flutter", about.flutter, (Wander(FLUTTER_HZ, seed=2), FLUTTER_HZ * SLOPE))
     return {"transport": VariableDelay(-REACH_S, REACH_S, Sum((*wow, *flutter)), "lagrange5")}
 
