@@ -9,6 +9,7 @@ from ddspfx.alignment.align import Alignment, align, signal
 from ddspfx.alignment.estimate import estimated
 from ddspfx.alignment.frames import frame_correlations
 from ddspfx.alignment.interpolate import Reals, sample_at
+from ddspfx.alignment.pilot_trajectory import piloted
 from ddspfx.alignment.response import filtered, spectrum_pair
 from ddspfx.alignment.smoother import smoothed
 from ddspfx.alignment.swing import swinging_path
@@ -41,6 +42,7 @@ def track(
     alignment: Alignment | None = None,
     rate: int = 200,
     refine: bool = True,
+    pilot: int | str | None = None,
 ) -> Trajectory:
     """The delay d(t), wet(t) = device(dry(t - d(t))), in seconds at wet's times, the latency included.
 
@@ -49,11 +51,15 @@ def track(
     `refine` then alternates a curve and a long response with Gauss–Newton steps on the spline's knots, `rate` a
     second, on residuals whitened and weighted band by band. `spread` of the result is the posterior's standard
     deviation. A constant delay cannot be told from the device's own and stays as the coarse path has it.
-    Recordings beyond 60 s are done in overlapping windows.
+    Recordings beyond 60 s are done in overlapping windows. `pilot` names a channel of wet (0 or "L", 1 or "R") that
+    holds a pilot instead of programme: its motion is then the delay's, and the other channel tells which of its
+    periods is meant; dry's own pilot, where dry has two channels, is in the same one.
     Raises ValueError as `align` does, and when nothing in wet can be followed.
     """
-    alignment = alignment or align(dry, wet, sample_rate)
     x, y = signal(dry, "dry"), signal(wet, "wet")
+    if pilot is not None:
+        return piloted(x, y, pilot, sample_rate)
+    alignment = alignment or align(dry, wet, sample_rate)
     x = x[::-1] if alignment.swapped else x
     if alignment.confidence == 0.0:
         raise ValueError("wet has nothing in common with dry: check that they are one pair")
