@@ -33,13 +33,13 @@ SPOKEN = {
     "wet": ("Wet", "the device"),
     "full": ("Model", "with its noise"),
     "model": ("Model", "what the figures judge"),
-    "still": ("Without transport", "the model, time standing still"),
+    "still": ("Without transport", "the model, time at rest"),
     "restored": ("Restored", "the wet, time put right"),
     "take": ("New take", "the model another day"),
     "linear": ("Linear", "the best linear response"),
 }
 """By clip: its name on the page, and what it is."""
-QUIET = ("Without noise", "the model, as the figures judge it")
+QUIET = ("Without noise", "the model as it is judged")
 """The model's own name where a clip with its noise lies beside it."""
 
 
