@@ -13,7 +13,7 @@ from ddspfx.clock import Clock
 from ddspfx.fit.adversarial import FILE, UnpairedSettings, fit_unpaired
 from ddspfx.fit.critics import Critic, critics, hinge, persuasion
 from ddspfx.fit.matching import bent, histogram_curve, response, taps_of
-from ddspfx.fit.statistics import FLOOR, apart, band_levels, bands, centres, quantiles
+from ddspfx.fit.statistics import FLOOR, apart, band_levels, bands, centres, loud_crest, quantiles
 from ddspfx.listing import get
 from ddspfx.slot import read
 
@@ -48,6 +48,14 @@ def test_quantiles_are_numpy_s_and_their_distance_is_a_gain():
     assert float(apart(loud, quantiles(levels))) == pytest.approx(20 * np.log10(2), abs=0.05)
     slope = jax.grad(lambda x: apart(quantiles(band_levels(x, RATE)), loud))(jnp.zeros((1, 8_192)))
     assert np.isfinite(np.asarray(slope)).all() and FLOOR > 0
+
+
+def test_the_crest_of_loud_frames_is_that_of_a_sine_and_falls_with_saturation():
+    sine = np.sin(2 * np.pi * 997 * np.arange(RATE) / RATE)
+    assert loud_crest([sine]) == pytest.approx(20 * np.log10(2**0.5), abs=0.05)
+    x = music(2, 3)
+    assert loud_crest([0.3 * x]) == pytest.approx(loud_crest([x]), abs=1e-6)
+    assert loud_crest([np.tanh(20 * x)]) < loud_crest([x]) - 1
 
 
 def test_a_response_is_found_without_pairs_and_its_phase_is_what_was_chosen():
