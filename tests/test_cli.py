@@ -63,7 +63,9 @@ def test_help_and_errors_import_neither_jax_nor_pydantic() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("command", ["align", "track", "fit", "render", "score", "restore", "report", "models", "demo"])
+@pytest.mark.parametrize(
+    "command", ["align", "track", "fit", "render", "score", "restore", "report", "models", "demo", "analyse"]
+)
 def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert f"Examples:\n    ddspfx {command}" in capsys.readouterr().out
