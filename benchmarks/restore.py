@@ -112,23 +112,40 @@ def row_of(case: Case) -> Row:
     stereo = np.stack([wet, wet]) if case.told == "pilot" else wet[None]
     _, removed = restore(stereo, RATE, **how)
     took = time.perf_counter() - began
-    return {"told by": case.told, "sound": case.name, "SNR dB": case.snr, "seed": case.seed, **measured(removed, delay),
+    found = measured(removed, delay, loud(wet, case.snr if case.told == "dry" else None))
+    return {"told by": case.told, "sound": case.name, "SNR dB": case.snr, "seed": case.seed, **found,
             "s": round(took, 1)}  # fmt: skip
 
 
-def measured(removed: Trajectory, delay: np.ndarray) -> Row:
+def loud(wet: np.ndarray, snr: float | None) -> np.ndarray:
+    """Whether the sound stands 20 dB over its noise within 50 ms about each moment of the meter."""
+    t = np.arange(0.05, SECONDS - 0.05, 1 / METER)
+    if snr is None:
+        return np.ones(t.size, bool)
+    size = round(0.05 * RATE)
+    power = np.convolve(wet**2, np.ones(size) / size, "same")
+    return np.interp(t, seconds(), power) > 100 * 10 ** (-snr / 10) * np.mean(wet**2)
+
+
+def measured(removed: Trajectory, delay: np.ndarray, loud: np.ndarray) -> Row:
     """The meter before and after: speed deviation of the true transport, and of what is left of it."""
     t = np.arange(0.05, SECONDS - 0.05, 1 / METER)
     true = np.interp(t, seconds(), delay)
     left = removed(t) - true
     left -= np.polyval(np.polyfit(t, left, 1), t)
-    found: Row = {"RMSE samples": float(np.std(left) * RATE)}
+    found: Row = {"RMSE samples": float(np.std(left) * RATE), "RMSE loud": float(np.std(left[loud]) * RATE)}
     before, after = (np.gradient(d - d.mean(), 1 / METER) for d in (true, left))
     for name, low, high in (("wow", 0.5, WOW), ("flutter", WOW, FLUTTER)):
         sizes = [rms(band(speed, METER, low, high)[80:-80]) for speed in (before, after)]
         found |= {f"{name} before %": 100 * sizes[0], f"{name} left dB": 20 * float(np.log10(sizes[1] / sizes[0]))}
     sizes = [rms(band(speed, METER, 0.5, FLUTTER)[80:-80]) for speed in (before, after)]
     found["together left dB"] = 20 * float(np.log10(sizes[1] / sizes[0]))
+    heard = loud[80:-80]
+    sizes = [rms(band(speed, METER, 0.5, FLUTTER)[80:-80][heard]) for speed in (before, after)]
+    found |= {
+        "loud share": f"{100 * np.mean(loud):.0f} %",
+        "together loud dB": 20 * float(np.log10(sizes[1] / sizes[0])),
+    }
     sizes = [float(iec_60386(speed, METER)[800:-800].max()) for speed in (before, after)]
     found |= {"DIN before %": 100 * sizes[0], "DIN left %": 100 * sizes[1]}
     return found | {"40 dB down": "yes" if max(found["wow left dB"], found["flutter left dB"]) <= ASKED else "no"}
@@ -174,10 +191,12 @@ def _pulses(x: np.ndarray) -> np.ndarray:
 
 
 ABOUT = """What is left is found minus true trajectory, measured with the meters of `ddspfx analyse transport`: RMS
-speed deviation from 0.5 to 6 Hz (wow) and from 6 to 100 Hz (flutter) against that of the true one, and the weighted
-quasi-peak reading of IEC 60386 and DIN 45507; a constant speed is left out. Asked: both bands 40 dB down. The toy:
-`tanh` with a drive of 1.5, a head bump, the transport, a low-pass at 11 kHz, white hiss over the whole band against
-the RMS of the sound, or the peak of the pulses. A tone of 50 Hz lets only 4.7 Hz pass, so its flutter stays."""
+speed deviation from 0.5 to 6 Hz (wow), from 6 to 100 Hz (flutter) and from 0.5 to 100 Hz (together) against that of
+the true one, and the weighted quasi-peak reading of IEC 60386 and DIN 45507; a constant speed is left out. `loud`
+counts the moments alone at which the sound stands 20 dB over its noise (a guitar that has faded away tells nothing).
+Asked: 40 dB down; the last column says whether wow and flutter each are. The toy: `tanh` with a drive of 1.5, a head
+bump, the transport, a low-pass at 11 kHz, white hiss over the whole band against the RMS of the sound, or the peak of
+the pulses. A tone of 50 Hz lets only 4.7 Hz pass, so its flutter stays."""
 
 CLIPS = """Real tape, 5 s a clip. RMSE is against the delay in the CSV, whose own noise is about .003 samples; a
 straight line is left out. Wow and flutter (to 45 Hz, half the pulses' rate) are the pilot's, before and after; after
