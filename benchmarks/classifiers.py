@@ -94,9 +94,9 @@ def _logistic(train: np.ndarray, labels: np.ndarray, test: np.ndarray, number: i
 
 
 def network(real: np.ndarray, made: np.ndarray, epochs: int | None = None) -> Accuracy:
-    """The small convolutional network; short windows are seen eight times, long ones three times."""
+    """The small convolutional network; short windows are seen eight times, long ones once, in batches of 16."""
     long = real.shape[1] >= LONG
-    epochs = epochs or (3 if long else 8)
+    epochs = epochs or (1 if long else 8)
     return judged(real, made, lambda *given: _network(*given, epochs, long))
 
 
@@ -150,7 +150,7 @@ def _network(train: np.ndarray, y: np.ndarray, test: np.ndarray, number: int, ep
         for key, (into, out, taps, _) in zip(keys, LAYERS[long], strict=True)
     ]
     weights.append((jnp.zeros(2 * LAYERS[long][-1][1]), jnp.zeros(())))
-    state, batch, done = optax.scale_by_adam().init(weights), 32 if long else 64, 0
+    state, batch, done = optax.scale_by_adam().init(weights), 16 if long else 64, 0
     total = epochs * (len(train) // batch)
     for _ in range(epochs):
         order = random.permutation(len(train))

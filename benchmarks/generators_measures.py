@@ -24,11 +24,13 @@ def edges(bins: int, rate: float) -> list[tuple[int, int]]:
     return [(a, b) for a, b in spans if a >= 2 and b - a >= 2 and b <= bins]
 
 
-def octaves(real: np.ndarray, made: np.ndarray, rate: float) -> tuple[float, int]:
-    """The largest difference in dB and the number of bands that the data determine."""
+def octaves(real: np.ndarray, made: np.ndarray, rate: float, lowest: float = 0.0) -> tuple[float, int]:
+    """The largest difference in dB and the number of bands above `lowest` Hz that the data determine."""
     (one, error), (two, _) = spectra(real), spectra(made)
     off = []
     for a, b in edges(one.size, rate):
+        if a * rate / 2 / (one.size - 1) < lowest:
+            continue
         # Bins of a Hann window are correlated with their neighbours: the error of a sum is at most 1.4 times as large.
         sure = 4.34 * 1.4 * np.sqrt(np.sum(error[a:b] ** 2)) / one[a:b].sum()
         if sure <= SURE_DB:

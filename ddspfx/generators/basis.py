@@ -8,11 +8,16 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ddspfx.generators.noise import density
+from ddspfx.generators.parametric import fineness
 
 Directions: TypeAlias = Float[Array, " directions"]
 Row: TypeAlias = Float[np.ndarray, " directions"]
 MATRIX = 2048
 """Values of a window up to which its own covariance is used; longer ones take the Fourier transform."""
+FEW = 128
+"""Windows from which the power in a direction can be measured in it."""
+SMOOTHED = 9
+"""Bins of a Fourier spectrum over which a mean is taken."""
 BANDS, STANDS_OUT, WIDTH = 6, 1.4, 12
 """Groups of directions at most, the excess that begins one, and its reach in quarter bins."""
 LEAST = 1e-14
@@ -38,14 +43,15 @@ class Basis(eqx.Module):
         Short windows have the eigenvectors of the Toeplitz covariance: windows have ends, and a Fourier transform
         joins them.
         """
-        size = takes.shape[1] // 2 * 2 if length <= MATRIX else length
-        smooth = density(takes, size)
         if length > MATRIX:
-            power = np.maximum(smoothed(smooth, 9), LEAST * smooth.max())
-            return cls(None, jnp.asarray(power, float), jnp.asarray(power, float), jnp.zeros((0, power.size)))
-        vectors = eigenvectors(smooth, length)
+            power = smoothed(density(takes, length), SMOOTHED)
+            power = np.maximum(power, LEAST * power.max())
+            return cls(None, *(jnp.asarray(row, float) for row in (power, power, np.zeros((0, power.size)))))
+        size = takes.shape[1] // 2 * 2 if len(takes) >= FEW else fineness(takes, length)
+        power, vectors = eigenvectors(density(takes, size), length)
         windows = takes[:, : takes.shape[1] // length * length].reshape(-1, length)
-        power = np.mean((windows @ vectors) ** 2, axis=0)
+        if len(windows) >= FEW:
+            power = np.mean((windows @ vectors) ** 2, axis=0)
         power = np.maximum(power, LEAST * power.max())
         centre = (np.abs(np.fft.rfft(vectors, 4 * length, axis=0)) ** 2).argmax(axis=0)
         floor = _floor(power, centre)
@@ -61,19 +67,23 @@ class Basis(eqx.Module):
         return (x @ self.vectors * gains) @ self.vectors.T
 
 
-def eigenvectors(power: Float[np.ndarray, " bins"], length: int) -> Float[np.ndarray, "length length"]:
-    """Of the Toeplitz covariance of windows, from a Hann spectrum at least twice as fine.
+def eigenvectors(power: Float[np.ndarray, " bins"], length: int) -> tuple[Row, Float[np.ndarray, "length length"]]:
+    """Powers and directions of the Toeplitz covariance of windows with this Hann spectrum.
 
-    The window's own correlation is divided out, so that a line is not widened.
+    Where the spectrum is finer than the window, the Hann window's own correlation is divided out, so that no line is
+    widened; where it is coarser, it runs straight between its bins.
     """
     size = 2 * (power.size - 1)
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(size) + 0.5) / size)
-    own = np.fft.irfft(np.abs(np.fft.rfft(window, 2 * size)) ** 2)[:length] / np.sum(window**2)
-    # Twice the bins, by a sum over lags that are not wrapped: the spectrum's correlation is read below half its size.
-    lags = np.fft.irfft(power)[:length] / own
+    if size >= 2 * length:
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(size) + 0.5) / size)
+        own = np.fft.irfft(np.abs(np.fft.rfft(window, 2 * size)) ** 2)[:length] / np.sum(window**2)
+        lags = np.fft.irfft(power)[:length] / own
+    else:
+        fine = np.interp(np.linspace(0, 1, 2 * length + 1), np.linspace(0, 1, power.size), power)
+        lags = np.fft.irfft(fine)[:length]
     place = np.abs(np.subtract.outer(np.arange(length), np.arange(length)))
-    _, vectors = np.linalg.eigh(lags[place])
-    return np.asarray(vectors[:, ::-1])
+    powers, vectors = np.linalg.eigh(lags[place])
+    return powers[::-1], vectors[:, ::-1]
 
 
 def _floor(

@@ -60,11 +60,15 @@ class Diffusion(AbstractGenerator):
         """Trained on takes at least four times as long as the windows, or on windows where these are long.
 
         `updates` of `batch` windows each; `told(update, loss)` hears of every hundredth. A loss of one is that of the
-        best linear denoiser. Raises ValueError when the takes are shorter than a window.
+        best linear denoiser. Raises ValueError when the takes are shorter than a window, or a window is no
+        multiple of patch 2^(scales - 1).
         """
         takes = np.atleast_2d(np.asarray(takes, np.float64))
         if takes.shape[1] < length:
             raise ValueError(f"takes have {takes.shape[1]} values, but must have at least length, which is {length}")
+        whole = patch * 2 ** (len(widths) - 1)
+        if length % whole or length % 2:
+            raise ValueError(f"length is {length}, but must be a multiple of patch 2^(scales - 1), which is {whole}")
         scale = float(takes.std())
         takes = takes / scale
         basis = Basis.fit(takes, length)

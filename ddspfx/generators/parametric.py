@@ -13,8 +13,8 @@ from ddspfx.generators.noise import Take, coloured, density, generator, take_of,
 
 SHORT = 4096
 """Values of a window up to which it is a transport's, finely resolved and searched for lines."""
-FEW = 24
-"""Transforms by whose mean a spectrum is known within two decibels or better."""
+FEW = 8
+"""Transforms side by side, twice as many overlapped, by whose mean a spectrum is known within a decibel or so."""
 TAKES = 400
 """Of the fitted lines, drawn to see what they have in the spectrum."""
 
