@@ -300,15 +300,39 @@ def paired_row(task: Task, blank: Row) -> Row:
     return {**blank, **told}
 
 
-def critics_row(task: Task, name: str, model: AbstractBlock, minutes: float, quick: bool, **how: Any) -> Row:
-    """A fit against critics, resumed where the last run left it, for some minutes more."""
+def critics_row(
+    task: Task, name: str, model: AbstractBlock, minutes: float, quick: bool, **how: Any
+) -> tuple[Row, AbstractBlock]:
+    """A fit against critics, resumed where the last run left it, for some minutes more; and what came of it."""
     out = None if quick else FOLDER / f"{task.name}-{name}".replace(" ", "-").replace(",", "")
     steps = {"steps": 10} if quick else {"steps": 20_000, "minutes": minutes}
     common: dict[str, Any] = {"key": jax.random.key(5), "progress": Lines(), "segment": 8_192, "save_every": 20}
     found = fit_unpaired(model, task.dry, task.wet, RATE, out=out, resume=not quick, **common, **steps, **how)
     steps_done = found.history[-1]["step"] if found.history else 0
     row = judge(task, name, *players(found.model))
-    return {**row, "steps": int(steps_done)}
+    return {**row, "steps": int(steps_done)}, found.model
+
+
+def draw(tasks: list[Task], models: list[dict[str, Play]]) -> None:
+    """Spectra against wet's over third octaves, and the third harmonic over level."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(len(tasks), 2, figsize=(10, 3.2 * len(tasks)), squeeze=False)
+    steps = np.arange(-30.0, 0.1, 3.0)
+    for task, plays, (left, right) in zip(tasks, models, axes, strict=True):
+        wet = np.mean(10 ** (levels([one.wet[one.inside] for one in task.tests]) / 10), axis=0)
+        for name, play in plays.items():
+            made = np.mean(10 ** (levels([play(one.dry) for one in task.tests]) / 10), axis=0)
+            left.semilogx(centres(RATE), 10 * np.log10(made / wet), label=name)
+            right.plot(steps, [third_harmonic(play, level) for level in steps])
+        left.set(title=f"{task.name}: spectrum less wet's, dB", ylim=(-12, 12), xlabel="Hz")
+        right.set(title="third harmonic of 1 kHz, dBc", ylim=(-90, -5), xlabel="dBFS")
+        left.legend(fontsize=6)
+        for axis in (left, right):
+            axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(RESULTS / "unpaired.png", dpi=80)
+    plt.close(figure)
 
 
 def main() -> None:
@@ -328,9 +352,19 @@ def main() -> None:
 
     tasks = [prepared(make, told.quick) for make in (toy, real)]
     boxes = [simple_rows(task, known, keep) for task in tasks]
-    for task, box in reversed(list(zip(tasks, boxes, strict=True))):
-        keep(critics_row(task, OURS, box, told.minutes, told.quick, **REFINING))
-        keep(critics_row(task, THEIRS, GRU(32, key=jax.random.key(4)), told.minutes, told.quick))
+    shown: list[dict[str, Play]] = []
+    for task, box in zip(tasks, boxes, strict=True):
+        ours = critics_row(task, OURS, box, told.minutes, told.quick, **REFINING)
+        theirs = critics_row(task, THEIRS, GRU(32, key=jax.random.key(4)), told.minutes, told.quick)
+        keep(ours[0])
+        keep(theirs[0])
+        exact = {"device": still(replace(TOY, base=0.0))} if task.name == "toy" else {}
+        plays = {name: lambda x, machine=machine: machine.play(x, RATE).wet[0] for name, machine in exact.items()}
+        plays |= {"dry": lambda x: x, "spectrum and histogram": baseline(task, "zero")}
+        plays |= {"grey box": players(box)[0], OURS: players(ours[1])[0], THEIRS: players(theirs[1])[0]}
+        shown.append(plays)
+    if not told.quick:
+        draw(tasks, shown)
 
 
 def sorted_rows(known: dict[str, Row]) -> list[Row]:
