@@ -63,16 +63,22 @@ def grey(hysteresis: bool = False) -> ddspfx.Serial:
     return ddspfx.Serial(**named)
 
 
-CHAINS: dict[str, tuple[Callable[[], ddspfx.Serial], int, str]] = {
+def tape() -> ddspfx.Tape:
+    """The tape machine with a network for its nonlinearity and all else that it has."""
+    return ddspfx.Tape("gru", hidden=64, sample_rate=RATE, key=jax.random.key(0))
+
+
+CHAINS: dict[str, tuple[Callable[[], ddspfx.AbstractBlock], int, str]] = {
     "eight light blocks, mono": (light, 1, "≤ 4 empty calls"),
     "GRU-64 chain, mono": (grey, 1, "≥ 20×"),
     "GRU-64 chain, stereo": (grey, 2, "≥ 20× with a native kernel"),
+    "Tape with GRU-64, mono": (tape, 1, "≥ 20×"),
     "GRU-64 chain with hysteresis, mono": (lambda: grey(True), 1, "≥ 2×"),
     "GRU-64 chain with hysteresis, stereo": (lambda: grey(True), 2, ""),
 }
 
 
-def played(make: Callable[[], ddspfx.Serial], channels: int, size: int) -> Callable[[], Any]:
+def played(make: Callable[[], ddspfx.AbstractBlock], channels: int, size: int) -> Callable[[], Any]:
     """A call of the stream with a block of noise, waited for."""
     stream = ddspfx.Stream(make(), channels, RATE, size, key=0)
     x = jnp.asarray(0.1 * np.random.default_rng(0).normal(size=(channels, size)), jnp.float32)

@@ -74,7 +74,7 @@ class Anhysteretic(AbstractBlock):
     lag: SlotLike = param(1e2, 1e6, "A/m", default=_LAG, log=True)
     rise: SlotLike = param(1e2, 1e6, "A/m", default=_RISE, log=True)
     residual: SlotLike = param(1.0, 1e4, "A/m", default=20.0, log=True)
-    points: int = eqx.field(static=True, default=8)
+    points: int = eqx.field(static=True, default=12)
 
     def __check_init__(self) -> None:
         nodes(self.points)
