@@ -17,8 +17,8 @@ from ddspfx.alignment.slips import slips
 # Samples within which slips are looked for, then the band (Hz) of each Newton step.
 _SCHEDULE = (
     (12, ((300.0, 3000.0), (300.0, 7000.0), (300.0, 1e9))),
-    (10, ((300.0, 7000.0), (200.0, 1e9), (120.0, 1e9))),
-    (0, ((60.0, 1e9), (0.0, 1e9), (0.0, 1e9), (0.0, 1e9))),
+    (10, ((300.0, 7000.0), (200.0, 1e9))),
+    (8, ((120.0, 1e9), (0.0, 1e9), (0.0, 1e9), (0.0, 1e9))),
 )
 _CORNER = 30.0  # Hz to which a transport's speed moves freely
 _STILLEST, _WILDEST = 1e-4, 2e-2  # deviation of speed that the prior allows

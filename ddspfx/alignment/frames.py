@@ -10,6 +10,7 @@ from ddspfx.alignment.interpolate import Reals
 _MANY = 256  # frames at a time
 _FRAMES, _BINS = 3, 9  # over which coherence is averaged
 _CEILING = 1e3  # of γ²/(1-γ²): a local estimate knows no more
+_CHANCE = 0.6  # γ² that noise alone reaches now and then: so few frames and bins are averaged
 _FINE = 2  # lags per sample
 
 
@@ -54,7 +55,7 @@ def _scores(x: Reals, y: Reals, frames: range, size: int, hop: int, lags: NDArra
     power = smooth((np.abs(X) ** 2).sum(0)) * smooth((np.abs(Y) ** 2).sum(0))
     raw = (smooth(G.real) ** 2 + smooth(G.imag) ** 2) / (power + 1e-300)
     g = np.clip(raw, 0.0, 1.0)
-    weight = np.minimum(g / (1 - g + 1e-12), _CEILING)
+    weight = np.minimum(np.maximum(g - _CHANCE, 0.0) / (1 - _CHANCE) / (1 - g + 1e-12), _CEILING)
     weight[:, 0] = 0.0
     W = (weight * G / (np.abs(G) + 1e-300))[more:-more]
     c: Reals = irfft(W, _FINE * 2 * size)[:, lags]

@@ -77,7 +77,8 @@ def _of_band(
     left = power - both**2 / (slope + 1e-300)  # what the best shift just there would leave
     some = slice(width // 2, max(width // 2 + 1, int(length / band.step)), max(1, width // 2))
     v = expected(left, loud, some)
-    weights = band.share * band.step / np.maximum(v, _DOUBT * left)
+    explained = np.maximum(1 - power / (loud + 1e-300), 0.0)  # none where the delay is off by half a period or more
+    weights = explained * band.share * band.step / np.maximum(v, _DOUBT * left)
     at = band.centres(length)
     audible = heard[at.astype(int)] > 0.999
     places = knots_between(at, knots.step, knots.knots)

@@ -24,7 +24,7 @@ def lateness(H: Complexes, coherence: Reals, sample_rate: float) -> float:
     inside = sure & (hertz > _LOWEST) & (hertz < _HIGHEST)
     if np.count_nonzero(inside) < _WIDTH:
         return 0.0
-    level = np.log(uniform_filter1d(np.abs(H) ** 2, _WIDTH, mode="nearest") + 1e-30) / 2
+    level = np.log(np.maximum(uniform_filter1d(np.abs(H) ** 2, _WIDTH, mode="nearest"), 0.0) + 1e-30) / 2
     level = np.interp(hertz, hertz[sure], level[sure])
     difference = np.angle(H * np.exp(-1j * _minimum_phase(level)))
     weight = np.where(inside, coherence / (1 - coherence + 1e-3), 0.0)

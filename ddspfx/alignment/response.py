@@ -9,6 +9,8 @@ from ddspfx.alignment.interpolate import Reals
 
 SIZE = 8192
 _POWERS = (1, 2, 3, 5, 7)
+_AROUND = 17  # bins over which a prediction is compared with chance
+_BY_CHANCE = 3.0  # times what noise alone predicts
 _SMOOTH = 20.0  # Hz over which the residual's spectrum is averaged at least
 _RELATIVE = 0.1  # of the frequency
 
@@ -71,7 +73,7 @@ def fit_device(x: Reals, y: Reals, known: Device | None = None, alternations: in
         normal += np.diag(1e-6 * np.diag(normal) + 1e-30)
         coefficients = np.linalg.solve(normal, (np.conj(F) @ (W * Y)).real)
         rest = irfft(Y - coefficients @ F / W, count)[: len(x)]
-        H = H + _ratio(coefficients @ powers, rest)
+        H = _moved(H, coefficients @ powers, rest)
     return Device(H, coefficients, scale)
 
 
@@ -90,6 +92,23 @@ def _ratio(x: Reals, y: Reals) -> Complexes:
     Sxx = np.einsum("ij,ij->j", X.real, X.real) + np.einsum("ij,ij->j", X.imag, X.imag)
     H: Complexes = np.einsum("ij,ij->j", np.conj(X), Y) / (Sxx + 1e-9 * np.mean(Sxx) + 1e-300)
     return H
+
+
+def _moved(H: Complexes, x: Reals, rest: Reals) -> Complexes:
+    """H moved by the response of what it leaves, and none where its prediction is no more than chance makes it.
+
+    Noise alone gives a response that predicts a share 1/frames of it: whoever believes that finds a delay in noise.
+    """
+    from scipy.ndimage import uniform_filter1d
+
+    X, R = _frames(x), _frames(rest)
+    Sxx = np.sum(X.real**2 + X.imag**2, 0)
+    floor = 1e-9 * np.mean(Sxx) + 1e-300
+    H = H + np.sum(np.conj(X) * R, 0) / (Sxx + floor)
+    told = np.maximum(uniform_filter1d(np.abs(H) ** 2 * Sxx, _AROUND, mode="nearest"), 0.0)
+    left = uniform_filter1d(np.sum(R.real**2 + R.imag**2, 0), _AROUND, mode="nearest")
+    believed: Complexes = H * np.maximum(0.0, 1 - _BY_CHANCE * left / (len(X) * told + 1e-300))
+    return believed
 
 
 def coherence(x: Reals, y: Reals) -> Reals:
