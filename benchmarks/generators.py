@@ -165,7 +165,7 @@ def row(data: Data, kind: str, name: str) -> dict[str, Any]:
     }
 
 
-NAMES = ("simulator again", "wrong line", "white", "parametric", "flow", "diffusion", "diffusion untrained")
+NAMES = ("parametric", "flow", "diffusion", "wrong line", "white", "simulator again", "diffusion untrained")
 
 
 def cells(data: Data) -> dict[str, Callable[[], dict[str, Any]]]:
