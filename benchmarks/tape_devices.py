@@ -98,6 +98,13 @@ def on_own(run: Run, takes: Sequence[Take]) -> list[float]:
     return [esr(play(run.model, latents, one, row), one.wet, one.inside) for row, one in enumerate(moved)]
 
 
+def gained(y: np.ndarray, wet: np.ndarray, part: tuple[int, int]) -> float:
+    """ESR after the one gain that fits best: the level at which the recording was copied."""
+    start, stop = part
+    a, b = (x[:, start:stop].astype(np.float64) for x in (y, wet))
+    return float(1 - np.sum(a * b) ** 2 / (np.sum(a * a) * np.sum(b * b) + 1e-30))
+
+
 def heard(model: AbstractBlock, one: Take) -> tuple[np.ndarray, Take, Mapping[str, Any]]:
     """What a device plays of a recording it never met: the delay (and level) from that recording's own programme."""
     path = str(delay_path(model))
@@ -112,10 +119,10 @@ def heard(model: AbstractBlock, one: Take) -> tuple[np.ndarray, Take, Mapping[st
     return play(model, latents, moved, 0), moved, latents
 
 
-def on_another(model: AbstractBlock, one: Take) -> float:
-    """ESR of a device on a recording it never met."""
+def on_another(model: AbstractBlock, one: Take) -> tuple[float, float]:
+    """ESR of a device on a recording it never met, as it is and after the best gain."""
     y, moved, _ = heard(model, one)
-    return esr(y, moved.wet, moved.inside)
+    return esr(y, moved.wet, moved.inside), gained(y, moved.wet, moved.inside)
 
 
 def piloted(name: str) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
@@ -151,3 +158,28 @@ def by_response(taps: np.ndarray, name: str) -> float:
     y = oaconvolve(u, taps[None], axes=1)[:, PRE_ROLL : PRE_ROLL + wet.shape[1]]
     spectrum, turn = np.fft.rfft(y), -2j * np.pi * np.fft.rfftfreq(y.shape[1])
     return min(esr(np.fft.irfft(spectrum * np.exp(turn * s), y.shape[1]), wet, part) for s in np.arange(-1, 1.01, 0.05))
+
+
+def bent(name: str, level: bool) -> tuple[float, float]:
+    """ESR of the long response on a clip, and once squares, cubes and fifth powers of its input are added.
+
+    Each power has 64 taps of its own, found by least squares on what the response leaves, its delay and level kept.
+    """
+    from scipy.linalg import lstsq
+
+    run = solved_on([one := take(name)], 0, TAPS, level)
+    path = str(delay_path(run.model))
+    moved = centred(one, line_of(run.model, path))
+    latents = {key: stack(rows) for key, rows in run.latents.items()}
+    linear = play(run.model, latents, moved, 0)
+    head = Serial(**dict(zip(run.model.names[:-1], run.model.blocks[:-1], strict=True)))
+    u = play(head, {key: node for key, node in latents.items()}, moved, 0)[0].astype(np.float64)
+    start, stop = one.inside
+    shape = np.fft.irfft(np.fft.rfft(run.model.replay.taps), TAPS)
+    u = np.convolve(u, shape)[PRE_ROLL : PRE_ROLL + len(u)] / np.std(u)
+    rest = (moved.wet - linear)[0, start:stop].astype(np.float64)
+    columns = [np.roll(u**power, lag)[start:stop] for power in (2, 3, 5) for lag in range(-32, 32)]
+    found = lstsq(np.stack(columns, 1), rest, lapack_driver="gelsy")[0]
+    energy = float(np.sum(moved.wet[0, start:stop].astype(np.float64) ** 2))
+    left = rest - np.stack(columns, 1) @ found
+    return float(np.sum(rest**2)) / energy, float(np.sum(left**2)) / energy

@@ -68,6 +68,12 @@ def fit(
     takes, bound = _takes(models[0], [*_listed(pairs), *kept], settings, latents, progress)
     parts = spans(takes, settings.validation, len(kept))
     settings = fitting(settings, parts[0])
+    late = models[0].latency(takes[0].sample_rate)
+    if settings.passes and 2 * late > settings.segment:
+        progress.say(
+            f"the model is {late:.0f} samples late and a segment is {settings.segment}, so that gradients hardly reach "
+            "what comes first: take a longer segment, or a delay line with a shortest delay nearer to 0"
+        )
     folder = None if out is None else Path(out)
     chosen = loss or combine(settings.loss, takes[0].sample_rate)
 
