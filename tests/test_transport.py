@@ -124,6 +124,14 @@ def test_noise_clipping_and_stereo_are_borne_and_said() -> None:
     assert quiet["scrape_rms_percent"].value < 1e-4
 
 
+def test_heavy_wow_does_not_hide_what_the_tone_was() -> None:
+    found = analyse_transport(tone((3e-2, 0.6), (1e-3, 10.0)), RATE)
+    assert found.motion.source == "tone of 3150 Hz"
+    assert abs(found.figures["speed_error_ppm"].value) < 100 + 3 * found.figures["speed_error_ppm"].deviation
+    assert np.isclose(found.figures["wow_peak_percent"].value, 3.0, rtol=0.03)
+    assert np.isclose(found.figures["flutter_rms_percent"].value, 0.1 / np.sqrt(2), rtol=0.05)
+
+
 def test_what_cannot_be_known_is_none() -> None:
     pulses = np.zeros(TIME.size)
     places = np.arange(100, TIME.size - 200, 441) / RATE

@@ -19,6 +19,7 @@ _NEAR = 0.024
 _LOWEST, _HIGHEST = 20.0, 0.42  # Hz, and of the sample rate
 _BAND, _WIDEST = 0.4, 2000.0  # of the tone, and Hz: how far its sidebands are followed
 _TOLD = 0.7  # of that band where the filter is flat
+_EXPLAINED, _PLAUSIBLE, _PULSES = 0.9, 0.03, 40  # for a pilot that nobody named
 _PULSES_TELL = 0.45  # of their rate
 _KNOTS_TELL = 0.25  # of the knots a second of a tracked delay
 _LEAST = 0.5  # s
@@ -76,10 +77,16 @@ def _tone(row: Series, sample_rate: int, frequency: float | None) -> tuple[Timin
     if not np.any(row):
         raise ValueError("the sound is silent where a tone is looked for: give the file that holds it")
     carrier = frequency or strongest(row, sample_rate, _LOWEST, _HIGHEST * sample_rate)
-    nearest = min(TONES, key=lambda tone: abs(math.log(tone / carrier)))
-    known = frequency is not None or abs(nearest / carrier - 1) < _NEAR
-    nominal = carrier if frequency is not None or not known else nearest
-    return tone_timing(row, sample_rate, nominal, min(_BAND * nominal, _WIDEST)), nominal, known
+    timing = tone_timing(row, sample_rate, carrier, min(_BAND * carrier, _WIDEST))
+    if frequency is not None:
+        return timing, frequency, True
+    cycles = carrier * (timing.times - timing.delays)
+    # Under wow the strongest frequency is where it turns round, so the mean one is taken.
+    mean = float(np.polyfit(timing.times, cycles, 1, w=np.sqrt(timing.weights))[0])
+    nearest = min(TONES, key=lambda tone: abs(math.log(tone / mean)))
+    known = abs(nearest / mean - 1) < _NEAR
+    nominal = nearest if known else mean
+    return timing._replace(delays=timing.times - cycles / nominal), nominal, known
 
 
 def is_tone(row: Series, sample_rate: int) -> bool:
@@ -92,7 +99,22 @@ def is_tone(row: Series, sample_rate: int) -> bool:
 
 def pilot_motion(x: Series, sample_rate: int) -> Motion:
     """The motion that a pilot in `x` (samples,) tells; its mean is taken as right. Raises as `pilot_timing` does."""
+    return _of_pilot(pilot_timing(x, sample_rate))
+
+
+def surely_pilot(x: Series, sample_rate: int) -> Motion:
+    """The same where nobody said that there is a pilot: it must be clear beyond doubt, for music repeats itself too.
+
+    Raises ValueError unless one shape explains nine tenths of the pulses' energy and the speed deviates by 3 % at most.
+    """
     timing = pilot_timing(x, sample_rate)
+    motion = _of_pilot(timing)
+    if not _EXPLAINED < timing.clarity <= 1 or np.std(motion.speed) > _PLAUSIBLE or len(timing.times) < 8 * _PULSES:
+        raise ValueError("nothing in this channel is surely a pilot: name its channel")
+    return motion
+
+
+def _of_pilot(timing: Timing) -> Motion:
     rate = 1 / float(np.median(np.diff(timing.times)))
     times = np.arange(timing.times[0], timing.times[-1], 1 / rate)
     motion = _differentiated(times, _through(timing.times, timing.delays, times), "pilot", False)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ddspfx.alignment.align import signal
 from ddspfx.alignment.pilot import channel_of
 from ddspfx.analysis.lines import Line, Spectrum, lines, prolonged, spectrum
-from ddspfx.analysis.motion import Motion, Series, is_tone, pair_motion, pilot_motion, tone_motion
+from ddspfx.analysis.motion import Motion, Series, is_tone, pair_motion, pilot_motion, surely_pilot, tone_motion
 from ddspfx.analysis.quasi_peak import quasi_peak
 from ddspfx.analysis.weighting import weighted
 from ddspfx.analysis.wow_flutter import (
@@ -29,7 +29,8 @@ from ddspfx.analysis.wow_flutter import (
 )
 
 _DRIFTS, _WOWS = 4.0, 2.0  # s that a recording must last to tell drift, and wow
-_MARGIN = 8.0  # s by which a motion is prolonged before it is filtered
+_MARGIN, _BRIEF = 8.0, 0.5  # s by which a motion is prolonged before it is filtered, and before its scrape is
+_ENOUGH = 1000.0  # values a second that hold wow and flutter
 _SCRAPES = 2.0  # times 100 Hz that the source must tell for scrape flutter
 Figures = dict[str, Reading | None]
 
@@ -80,7 +81,7 @@ def _found(x: Series, sample_rate: int) -> Motion:
             return tone_motion(np.stack(tones), sample_rate)
     for row in x:
         with contextlib.suppress(ValueError):
-            return pilot_motion(row, sample_rate)
+            return surely_pilot(row, sample_rate)
     with contextlib.suppress(ValueError):
         return tone_motion(x, sample_rate)
     raise ValueError("no test tone and no pilot is found: give tone, pilot or dry, or a recording of a test tone")
@@ -88,23 +89,43 @@ def _found(x: Series, sample_rate: int) -> Motion:
 
 def figures_of(motion: Motion) -> Transport:
     """All meters on one motion."""
-    top = min(motion.top, 0.45 * motion.rate)
-    found, seconds = lines(motion.speed, motion.rate, top), len(motion.speed) / motion.rate
-    meters = _Meters.of(motion, found)
-    figures: Figures = {**_error(motion), "drift_rms_percent": None}
+    slow, seconds = _slowed(motion), len(motion.speed) / motion.rate
+    top = min(slow.top, 0.45 * slow.rate)
+    found = lines(slow.speed, slow.rate, top)
+    meters = _Meters.of(slow, found, _MARGIN)
+    figures: Figures = {**_error(slow), "drift_rms_percent": None}
     if seconds >= _DRIFTS:
         figures["drift_rms_percent"] = meters.within(0.0, DRIFT)[0]
-    for name, low, high, known in (
-        ("wow", DRIFT, WOW, seconds >= _WOWS and top >= WOW),
-        ("flutter", WOW, min(FLUTTER, top), top >= 2 * WOW),
-        ("scrape", FLUTTER, top, top >= _SCRAPES * FLUTTER),
-    ):
-        readings: Sequence[Reading | None] = meters.within(low, high) if known else (None, None)
-        figures |= {f"{name}_{kind}_percent": each for kind, each in zip(("rms", "peak"), readings, strict=False)}
     heard = seconds >= _WOWS and top >= WOW
+    figures |= _pair("wow", meters, DRIFT, WOW, heard)
+    figures |= _pair("flutter", meters, WOW, min(FLUTTER, top), top >= 2 * WOW)
+    fast = min(motion.top, 0.45 * motion.rate)
+    figures |= _pair("scrape", _Meters.of(motion, [], _BRIEF), FLUTTER, fast, fast >= _SCRAPES * FLUTTER)
     totals: Sequence[Reading | None] = meters.whole(min(ROWS[1], top)) if heard else [None] * len(TOTALS)
     figures |= dict(zip(TOTALS, totals, strict=True))
-    return Transport(motion, figures, found, spectrum(motion.speed, motion.rate, top))
+    return Transport(motion, figures, found, spectrum(motion.speed, motion.rate, fast))
+
+
+def _slowed(motion: Motion) -> Motion:
+    """The motion at a rate that holds wow and flutter and little more: scrape alone needs all."""
+    from scipy.signal import resample_poly
+
+    step = int(motion.rate / _ENOUGH)
+    if step < 2:
+        return motion
+    mean, rate = motion.speed.mean(), motion.rate / step
+    speed = mean + resample_poly(motion.speed - mean, 1, step, padtype="line")
+    noise = None if motion.noise is None else resample_poly(motion.noise, 1, step, padtype="line")
+    times, delay = motion.times[::step], motion.delay[::step]
+    spread = None if motion.spread is None else motion.spread[::step]
+    return motion._replace(times=times, speed=speed, rate=rate, top=min(motion.top, 0.4 * rate), delay=delay,
+                           noise=noise, spread=spread)  # fmt: skip
+
+
+def _pair(name: str, meters: "_Meters", low: float, high: float, known: bool) -> Figures:
+    """RMS and peak of a band, None both where the source does not tell it."""
+    readings: Sequence[Reading | None] = meters.within(low, high) if known else (None, None)
+    return {f"{name}_{kind}_percent": each for kind, each in zip(("rms", "peak"), readings, strict=False)}
 
 
 TOTALS = tuple(
@@ -123,9 +144,9 @@ class _Meters(NamedTuple):
     margin: int
 
     @classmethod
-    def of(cls, motion: Motion, found: list[Line]) -> Self:
-        """The meters of a motion whose lines are known."""
-        margin = min(round(_MARGIN * motion.rate), len(motion.speed))
+    def of(cls, motion: Motion, found: list[Line], seconds: float) -> Self:
+        """The meters of a motion whose lines are known, prolonged by so many seconds."""
+        margin = min(round(seconds * motion.rate), len(motion.speed))
         noise = None if motion.noise is None else prolonged(motion.noise, motion.rate, [], margin)
         mean = motion.speed.mean()
         return cls(prolonged(motion.speed - mean, motion.rate, found, margin), noise, motion.rate, margin)
