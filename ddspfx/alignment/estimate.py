@@ -7,18 +7,20 @@ import numpy as np
 
 from ddspfx.alignment.bands import Band, bands_of
 from ddspfx.alignment.disagreement import excess
-from ddspfx.alignment.gauss_newton import Knots, deviations, inverse_bands, knots_at, newton_step, prior_bands
+from ddspfx.alignment.gauss_newton import Knots, deviations, inverse_bands, knots_at, newton_step, prior_bands, widened
 from ddspfx.alignment.interpolate import Interpolant, Reals
 from ddspfx.alignment.normal import Channel, Normal, normal_equations
 from ddspfx.alignment.phase import lateness
+from ddspfx.alignment.process import process, settled
 from ddspfx.alignment.response import SIZE, Device, coherence, fit_device
 from ddspfx.alignment.slips import slips
 
 # Samples within which slips are looked for, then the band (Hz) of each Newton step.
 _SCHEDULE = (
     (12, ((300.0, 3000.0), (300.0, 7000.0), (300.0, 1e9))),
-    (10, ((300.0, 7000.0), (200.0, 1e9))),
-    (8, ((120.0, 1e9), (0.0, 1e9), (0.0, 1e9), (0.0, 1e9))),
+    (10, ((300.0, 7000.0), (200.0, 1e9), (120.0, 1e9))),
+    (8, ((0.0, 1e9), (0.0, 1e9))),
+    (0, ((0.0, 1e9), (0.0, 1e9), (0.0, 1e9))),
 )
 _CORNER = 30.0  # Hz to which a transport's speed moves freely
 _STILLEST, _WILDEST = 1e-4, 2e-2  # deviation of speed that the prior allows
@@ -47,20 +49,26 @@ def estimated(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) ->
     c = _projected(problem.knots, rest)
     prior = _prior(rest, problem.knots, sample_rate, rate)
     devices = _devices(problem, c, [None] * len(problem.channels))
-    trust = None
-    found = Normal(np.zeros((1, 4, problem.knots.knots)), np.zeros((1, problem.knots.knots)))
-    for reach, ranges in _SCHEDULE:
+    trust, mean = None, np.zeros_like(c)
+    A = np.zeros((4, problem.knots.knots))
+    for stage, (reach, ranges) in enumerate(_SCHEDULE):
+        if stage >= 2:
+            learned = process(c, deviations(inverse_bands(widened(A, prior) + prior)), rate)
+            if learned is not None:
+                mean, prior = learned
+                c = settled(c, A, mean, prior)
+                devices = _devices(problem, c, devices)
         if reach:
             c = c + _projected(problem.knots, _slips(problem, devices, problem.positions(c), reach))
         for low, high in ranges:
             devices = _devices(problem, c, devices)
             found = _normal(problem, devices, problem.positions(c), low, high)
             A, h = found.total(trust)
-            step = newton_step(A, h, prior, c)
+            step = newton_step(A, h, prior, c - mean)
             if low == 0:
                 trust = 1 / excess(found.A, found.h, step)
             c = c + step
-    spread = deviations(inverse_bands(found.total(trust)[0] + prior))
+    spread = deviations(inverse_bands(widened(A, prior) + prior))
     found_delays = problem.trend + problem.knots.values(c)
     late = _late(problem, devices, problem.positions(c))
     n = np.arange(len(delays))

@@ -70,12 +70,17 @@ def prior_bands(count: int, step: float, speed_power: float, corner: float) -> R
 
 
 def newton_step(A: Reals, h: Reals, R: Reals, c: Reals) -> Reals:
-    """Solves (A + R)·δ = h - R·c, steps held to ±2 samples, their mean taken out."""
+    """Solves (A + R)·δ = h - R·c, `c` counted from the prior's mean; steps held to ±2 samples, less their mean."""
     from scipy.linalg import solveh_banded
 
-    step = np.clip(solveh_banded(A + R, h - banded_product(R, c)), -_LONGEST, _LONGEST)
+    step = np.clip(solveh_banded(widened(A, R) + R, h - banded_product(R, c)), -_LONGEST, _LONGEST)
     moved: Reals = step - np.mean(step)
     return moved
+
+
+def widened(A: Reals, R: Reals) -> Reals:
+    """Upper bands of `A`, with as many rows as those of `R`."""
+    return np.concatenate([np.zeros((len(R) - len(A), A.shape[1])), A])
 
 
 def banded_product(bands: Reals, c: Reals) -> Reals:
