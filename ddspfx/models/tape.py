@@ -21,6 +21,7 @@ from ddspfx.blocks.head_bump import HeadBump
 from ddspfx.blocks.hysteresis import Hysteresis
 from ddspfx.blocks.lift import Lift
 from ddspfx.blocks.modulation_noise import ModulationNoise
+from ddspfx.blocks.one_pole import DCBlocker
 from ddspfx.blocks.oversampled import Oversampled
 from ddspfx.blocks.print_through import PrintThrough
 from ddspfx.blocks.recurrent import GRU, LSTM
@@ -51,6 +52,8 @@ TYPES = {"ferric": 1.0, "chrome": 1.25, "metal": 2.0}
 
 WOW_HZ, DRIFT_HZ, FLUTTER_HZ, MAINS_HZ = 0.7, 2.5, 9.0, 50.0
 """About a capstan's pulley, reels that do not turn evenly, a capstan; and the mains of most of the world. Chosen."""
+COUPLING_HZ = 5.0
+"""What capacitors keep from the tape, which the bass of the recording curve would lift fiftyfold; chosen."""
 DRIVES = (-12.0, 24.0)
 SHED = 4.0
 """µm between tape and head that a hundred per cent of age adds; chosen."""
@@ -69,7 +72,7 @@ def named_speed(speed: float) -> str:
 class Tape(AbstractNamed):
     """A tape machine to play, to turn and to fit: y = (1 - mix) x + mix T(x), T these blocks in a row.
 
-        record -> lineup -> tape (-> correction) -> loss -> bump -> azimuth -> transport -> dropouts -> modulation
+        coupling -> record -> lineup -> tape (-> correction) -> loss -> bump -> azimuth -> transport -> dropouts -> modulation
         -> print -> crosstalk -> hiss -> replay -> hum
 
     `nonlinearity` is "physics" (magnetisation under bias by its anhysteretic equivalent), "loop" (Jiles-Atherton
@@ -173,7 +176,7 @@ def _drive(sign: float = 1.0) -> Control:
 def _recording(about: Machine) -> Blocks:
     speed = _by_speed(about, float)
     lineup = TapeLoss(about.spacing, about.thickness, about.gap, speed=speed, inverse=True)
-    return {"record": _equaliser(about, True), "lineup": lineup}
+    return {"coupling": DCBlocker(COUPLING_HZ), "record": _equaliser(about, True), "lineup": lineup}
 
 
 def _equaliser(about: Machine, record: bool) -> TapeEqualiser:
