@@ -74,17 +74,27 @@ def tone_timing(x: Reals, sample_rate: int, frequency: float, widest: float | No
 
 def _envelope_of(x: Reals, sample_rate: int, carrier: float, band: float) -> _Envelope:
     """The tone's envelope at the times of `x`, sound to both ends."""
-    reach = min(math.ceil(_PROLONGED * sample_rate / band), len(x))
+    reach = _fast(len(x), min(math.ceil(_PROLONGED * sample_rate / band), len(x)))
     longer = _prolonged(x, 2 * np.pi * carrier / sample_rate, reach)
     return _within(_envelope(longer, sample_rate, carrier, band), reach / sample_rate, len(x) / sample_rate)
 
 
+def _fast(count: int, reach: int) -> int:
+    """The least reach from this one on that makes a length whose transform is fast."""
+    from scipy.fft import next_fast_len
+
+    most = min(reach + count // 20, count)
+    return next((n for n in range(reach, most) if next_fast_len(count + 2 * n) == count + 2 * n), reach)
+
+
 def strongest(x: Reals, sample_rate: int, low: float, high: float) -> float:
     """Frequency in Hz between `low` and `high` around which most power lies, as wow spreads it."""
+    from scipy.fft import next_fast_len
     from scipy.ndimage import uniform_filter1d
 
-    power = np.abs(np.fft.rfft(x * np.hanning(len(x)))) ** 2
-    step = sample_rate / len(x)
+    count = next_fast_len(len(x), real=True)
+    power = np.abs(np.fft.rfft(x * np.hanning(len(x)), count)) ** 2
+    step = sample_rate / count
     width = max(3, round(0.006 * low / step))
     smooth = uniform_filter1d(power, width)
     first, last = max(1, math.floor(low / step)), min(len(power) - 1, math.ceil(high / step))

@@ -91,9 +91,12 @@ def _tone(row: Series, sample_rate: int, frequency: float | None) -> tuple[Timin
 
 def is_tone(row: Series, sample_rate: int) -> bool:
     """Whether most of a sound's energy (samples,) lies within a hundredth of its strongest line."""
-    power = np.abs(np.fft.rfft(row * np.hanning(len(row)))) ** 2
+    from scipy.fft import next_fast_len, rfft
+
+    count = next_fast_len(len(row), real=True)
+    power = np.abs(rfft(row * np.hanning(len(row)), count)) ** 2
     carrier = strongest(row, sample_rate, _LOWEST, _HIGHEST * sample_rate)
-    at = np.arange(len(power)) * sample_rate / len(row)
+    at = np.arange(len(power)) * sample_rate / count
     return bool(power[np.abs(at - carrier) < 0.01 * carrier].sum() > _PURE * power.sum())
 
 
