@@ -91,7 +91,7 @@ def cases(quick: bool, only: str | None) -> list[Case]:
     every = [Case("pilot", "100 pulses a second", snr, seed) for snr in (80, *SNRS) for seed in range(3)]
     every += [Case("pilot", "tone of 3150 Hz", snr, 0) for snr in SNRS]
     every += [Case("tone", f, snr, seed) for f in ("3150", "15625", "50") for snr in SNRS for seed in range(2)]
-    every += [Case("dry", name, snr, 0) for name in PIECES for snr in SNRS]
+    every += [Case("dry", name, snr, 0) for snr in SNRS for name in PIECES]
     return [case for case in every if only in (None, case.told)]
 
 
@@ -196,7 +196,7 @@ the true one, and the weighted quasi-peak reading of IEC 60386 and DIN 45507; a 
 counts the moments alone at which the sound stands 20 dB over its noise (a guitar that has faded away tells nothing).
 Asked: 40 dB down; the last column says whether wow and flutter each are. The toy: `tanh` with a drive of 1.5, a head
 bump, the transport, a low-pass at 11 kHz, white hiss over the whole band against the RMS of the sound, or the peak of
-the pulses. A tone of 50 Hz lets only 4.7 Hz pass, so its flutter stays."""
+the pulses. A tone of 50 Hz lets only 4.7 Hz pass, so its flutter stays, and the bump beside it turns its phase."""
 
 CLIPS = """Real tape, 5 s a clip. RMSE is against the delay in the CSV, whose own noise is about .003 samples; a
 straight line is left out. Wow and flutter (to 45 Hz, half the pulses' rate) are the pilot's, before and after; after
