@@ -23,11 +23,16 @@ from ddspfx.generators.prediction import (
 )
 from ddspfx.generators.warped import Sections
 
-ORDER = 256
+ORDER = 64
+"""Of the predictor of sound."""
+MOST = 511
+"""Of the predictor of a transport: all of a window, or this."""
 WARPED, WARP = 24, 0.97
 """Zeros of the warped whitener for sound, and its warp: at 44.1 kHz half of its scale is below 210 Hz."""
 SOUND = 8_000.0
 """Values a second from which a take is sound, whose low end a plain predictor would need thousands of values for."""
+LONG = 2048
+"""Values of a window from which a low end can be heard in it."""
 WARM = 8
 """Orders that an endless take runs before it is read: as long as its predictor remembers."""
 RINGING = 16_384
@@ -58,12 +63,13 @@ class Flow(AbstractGenerator):
     def fit(cls, takes: Float[np.ndarray, "takes values"], rate: float, length: int, order: int | None = None) -> Self:
         """Fitted to takes longer than the windows wanted: predictor by the spectrum, marginal by likelihood.
 
-        `order` is 256, or 64 for sound. Raises ValueError when the takes are shorter than a window or than twice the
+        `order` is one less than the length, so that windows of Gaussian data are exact even where their spectrum has
+        zeros, up to 511; or 64 for sound. Raises ValueError when the takes are shorter than a window or than twice the
         order.
         """
         takes = np.atleast_2d(np.asarray(takes, np.float64))
-        sound = rate >= SOUND and length >= 2 * RINGING // 16
-        order = order or (ORDER // 4 if sound else ORDER)
+        sound = rate >= SOUND and length >= LONG
+        order = order or (ORDER if sound else min(length - 1, MOST))
         least = max(length, 2 * order)
         if takes.shape[1] < least:
             raise ValueError(f"takes have {takes.shape[1]} values, but must have at least {least}: give longer ones")
