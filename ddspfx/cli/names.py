@@ -2,6 +2,7 @@
 
 MODELS = (
     "linear",
+    "bank",
     "curve",
     "tape",
     "hysteresis",

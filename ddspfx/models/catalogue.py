@@ -5,6 +5,7 @@ import functools
 import equinox as eqx
 
 from ddspfx.block import AbstractBlock
+from ddspfx.blocks.add import Add
 from ddspfx.blocks.anhysteretic import Anhysteretic
 from ddspfx.blocks.chain import Serial
 from ddspfx.blocks.curve import Tanh
@@ -13,11 +14,14 @@ from ddspfx.blocks.filter import HighShelf, LowShelf, Peak
 from ddspfx.blocks.gain import Gain
 from ddspfx.blocks.hysteresis import Hysteresis
 from ddspfx.blocks.learned_curve import SplineCurve
+from ddspfx.blocks.level import Level
+from ddspfx.blocks.parallel_filters import ParallelFilters
 from ddspfx.blocks.recurrent import GRU, LSTM
 from ddspfx.blocks.tcn import TCN
 from ddspfx.models.machine import MACHINES, USUAL
-from ddspfx.models.recipe import Recipe, Setting, chain, transport
+from ddspfx.models.recipe import THIRD_OCTAVES, Recipe, Setting, chain, transport
 from ddspfx.models.tape import Tape
+from ddspfx.source.noise import Noise
 
 SOLVED = {"solve": ["replay"]}
 BENT = {**SOLVED, "freeze": ["bend.*"]}
@@ -59,6 +63,11 @@ def _silent(memory: GRU) -> GRU:
 
 def _linear(setting: Setting) -> Serial:
     return chain(setting)
+
+
+def _bank(setting: Setting) -> Serial:
+    hiss = Noise.shaped(THIRD_OCTAVES, [0.0] * len(THIRD_OCTAVES), seed=1)
+    return Serial(**transport(setting), level=Level(), response=ParallelFilters(), hiss=Add(hiss, -90.0))
 
 
 def _curve(setting: Setting) -> Serial:
@@ -118,6 +127,13 @@ _TABLE = (
         _linear,
         {**SOLVED, "passes": 0},
         0.5,
+    ),
+    Recipe(
+        "bank",
+        "delay line, the recording's own level, a linear response of 33 numbers, hiss: a tape machine not driven hard",
+        _bank,
+        {"solve": ["response"], "evenness": 0.3, "passes": 0, "alternations": 4},
+        1.0,
     ),
     Recipe("curve", "emphasis, a smooth adaptive curve, delay line, linear response, hiss", _curve, BENT, 1.0),
     Recipe(
