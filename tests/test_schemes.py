@@ -1,6 +1,7 @@
 """The schemes of a fit: the delay fitted on, as tracked, or out of the targets; and what belongs to a recording."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,3 +168,14 @@ def test_gradient_alone_moves_the_knots_towards_the_recording(monkeypatch: pytes
     (moved,) = run.latents["transport.delay"]
     before, after = (np.std((path(times) - truth(times))[50:-50]) for path in (rough, moved))
     assert after < 0.6 * before
+
+
+def test_a_run_tells_delays_from_levels(tmp_path: Path) -> None:
+    x = music()
+    blocks = {"level": ddspfx.Level(), "transport": ddspfx.VariableDelay(0.0, 0.02, 0.007)}
+    path = wobble()
+    run = ddspfx.fit(ddspfx.Serial(**blocks), take(x, path.apply(x), path), passes=0, **QUICK)
+    assert list(run.latents) == ["transport.delay", "level.level"]
+    run.save(tmp_path)
+    (delay,) = ddspfx.Run.load(tmp_path).delays
+    assert abs(float(delay(1.0)) - float(path(1.0))) < 1e-6

@@ -16,7 +16,7 @@ from ddspfx.fit.plan import planned as plan_of
 from ddspfx.fit.progress import Progress, Silent
 from ddspfx.fit.run import NAME, Run
 from ddspfx.fit.settings import Settings
-from ddspfx.fit.takes import Take, delay_path, prepare, understood
+from ddspfx.fit.takes import Take, prepare, understood
 from ddspfx.generators.transport import with_transport_of
 from ddspfx.models.catalogue import RECIPES
 from ddspfx.models.recipe import Recipe, Setting
@@ -198,8 +198,7 @@ def _continued(
 
 def _told(run: Run, best: str, table: dict[str, dict[str, Any]], takes: Sequence[Take]) -> Run:
     figures = {**run.figures, "model": best, "candidates": table}
-    path = delay_path(run.model)
-    rows = run.latents.get(path or "", []) if run.settings.time != "demodulated" else [t.trajectory for t in takes]
+    rows = run.delays if run.settings.time != "demodulated" else [take.trajectory for take in takes]
     model = with_transport_of(run.model, rows)
     final = {**table, best: {**table[best], "esr": _esr(run)}}
     sentences = findings(run, best, final, takes)

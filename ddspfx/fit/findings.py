@@ -10,7 +10,6 @@ from ddspfx.fit.run import Run
 from ddspfx.fit.takes import Take
 from ddspfx.listing import slots, walk
 from ddspfx.models.catalogue import RECIPES
-from ddspfx.source.trajectory import Trajectory
 
 BENT = 1.5
 """How many times smaller than the linear model's error the winner's must be for the device to count as nonlinear."""
@@ -36,8 +35,7 @@ def _time(run: Run, takes: Sequence[Take]) -> list[str]:
             + (", inverted" if shift.polarity < 0 else "")
             + "."
         )
-        rows = [row[place] for row in run.latents.values() if isinstance(row[place], Trajectory)]
-        for row in rows:
+        for row in run.delays[place : place + 1]:
             start, stop = take.inside
             times = np.linspace(start, stop, 2_000) / take.sample_rate
             delay = np.atleast_2d(row(times))[0]

@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from ddspfx.block import AbstractBlock
+from ddspfx.fit.level import level_path
 from ddspfx.fit.settings import Settings
 from ddspfx.source.trajectory import Trajectory
 from ddspfx.storage import load, save, write_atomically
@@ -33,6 +34,15 @@ class Run:
     history: list[dict[str, float]] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
+
+    @property
+    def delays(self) -> list[Trajectory]:
+        """The delay of each recording, empty where none was tracked; a recording's level is none."""
+        level = level_path(self.model)
+        for path, rows in self.latents.items():
+            if path != level and rows and all(isinstance(row, Trajectory) for row in rows):
+                return list(rows)
+        return []
 
     def save(self, folder: str | Path) -> Path:
         """Writes the folder: the model, `run.json`, and one file a trajectory; each whole or not at all."""

@@ -17,7 +17,6 @@ from ddspfx.report.excerpts import ORDER, Excerpts, read_excerpts
 from ddspfx.report.figure import FULL, HALF, NARROW, Draw, peaks, svg
 from ddspfx.report.tables import candidates, facts, parameters, recordings, transport_rows
 from ddspfx.report.transport_pictures import motion_spectrum
-from ddspfx.source.trajectory import Trajectory
 from ddspfx.storage import write_atomically
 
 NAME = "report.html"
@@ -86,7 +85,7 @@ def part(name: str) -> str:
 
 def _transport(run: Run) -> Transport | None:
     """What the flutter meters say of the first recording's trajectory, where one long enough was found."""
-    rows = [row[0] for row in run.latents.values() if row and isinstance(row[0], Trajectory)]
+    rows = run.delays
     if not rows or rows[0].duration < SHORTEST_S:
         return None
     return figures_of(trajectory_motion(rows[0]))
@@ -104,7 +103,7 @@ def _pictures(run: Run, heard: Excerpts | None, transport: Transport | None) -> 
     drawn["loops"] = (pictures.hysteresis_loops(measure.loops(run.model, rate)), FULL, 290, 640)
     if transport is not None:
         drawn["motion"] = (motion_spectrum(transport), HALF, 350, 320)
-    rows = [row[0] for row in run.latents.values() if row]
+    rows = run.delays
     if rows:
         drawn["trajectory"] = (
             pictures.trajectory(rows[0], run.recordings[0] if run.recordings else {}),
