@@ -1,79 +1,26 @@
 """A tape machine: its blocks in the order of the signal, and its knobs in their own units."""
 
-import math
-from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Self, TypeAlias
+from typing import Self
 
 import equinox as eqx
-import jax.numpy as jnp
-import numpy as np
 
 from ddspfx.block import AbstractBlock
-from ddspfx.blocks.add import Add
-from ddspfx.blocks.anhysteretic import BIASES, EQUIVALENTS, SATURATION, SHAPE, Anhysteretic
-from ddspfx.blocks.azimuth import Azimuth
 from ddspfx.blocks.chain import AbstractNamed, Mix, Serial
-from ddspfx.blocks.crosstalk import Crosstalk
-from ddspfx.blocks.delay import VariableDelay
 from ddspfx.blocks.gain import Gain
-from ddspfx.blocks.head_bump import HeadBump
-from ddspfx.blocks.hysteresis import Hysteresis
-from ddspfx.blocks.lift import Lift
-from ddspfx.blocks.modulation_noise import ModulationNoise
-from ddspfx.blocks.one_pole import DCBlocker
-from ddspfx.blocks.oversampled import Oversampled
-from ddspfx.blocks.print_through import PrintThrough
-from ddspfx.blocks.recurrent import GRU, LSTM
-from ddspfx.blocks.tape_equaliser import SPEEDS, TapeEqualiser, constants
-from ddspfx.blocks.tape_loss import INCH, TapeLoss
 from ddspfx.clock import Clock
-from ddspfx.control import Control, Switch
-from ddspfx.models.machine import MACHINES, USUAL, Machine
-from ddspfx.slot import AbstractSource, SlotLike, fill, param, replace
-from ddspfx.source.combined import Scaled, Sum
-from ddspfx.source.dropouts import Dropouts
-from ddspfx.source.lfo import LFO
-from ddspfx.source.noise import Noise
-from ddspfx.source.wander import Wander
+from ddspfx.control import Control
+from ddspfx.models.machine import MACHINES, USUAL
+from ddspfx.models.tape_parts import driven, head, magnetised, noises, recording, transport
+from ddspfx.slot import SlotLike, fill, param, replace
 from ddspfx.types import Audio, RandomKey, State
-
-NONLINEARITIES = ("physics", "loop", "gru", "lstm", "both")
-Blocks: TypeAlias = dict[str, AbstractBlock]
-REACH_S = 6e-3
-"""Seconds to either side of the mean delay: room for wow and flutter of 1 %, and the machine's latency."""
-SLOPE = 5.183
-"""RMS slope of a `Wander` of unit RMS and 1 Hz bandwidth: 4.395 knots a second times sqrt((2 / 3) / (151 / 315))."""
-RANDOM_SLOPE = 0.8944
-"""RMS slope of a random `LFO` of 1 Hz and depth one: sqrt(2 / 3 times 6 / 5)."""
-TYPES = {"ferric": 1.0, "chrome": 1.25, "metal": 2.0}
-"""Saturation by tape type over that of ferric tape, about as their remanences (0.15, 0.17, 0.32 T); chosen."""
-
-
-WOW_HZ, DRIFT_HZ, FLUTTER_HZ, MAINS_HZ = 0.7, 2.5, 9.0, 50.0
-"""About a capstan's pulley, reels that do not turn evenly, a capstan; and the mains of most of the world. Chosen."""
-COUPLING_HZ = 5.0
-"""What capacitors keep from the tape, which the bass of the recording curve would lift fiftyfold; chosen."""
-DRIVES = (-12.0, 24.0)
-SHED = 4.0
-"""µm between tape and head that a hundred per cent of age adds; chosen."""
-WEAVE = 0.3
-"""Arc minutes, RMS, by which a tape weaves over the head; chosen."""
-LAYER = 50e-6
-"""Metres from one layer on the reel to the next: long-play tape."""
-LONGEST_TURN = 2.8
-
-
-def named_speed(speed: float) -> str:
-    """The name of a speed on the switch: "7.5 ips"."""
-    return f"{speed:g} ips"
 
 
 class Tape(AbstractNamed):
     """A tape machine to play, to turn and to fit: y = (1 - mix) x + mix T(x), T these blocks in a row.
 
-        coupling -> record -> lineup -> tape (-> correction) -> loss -> bump -> azimuth -> transport -> dropouts -> modulation
-        -> print -> crosstalk -> hiss -> replay -> hum
+        coupling -> record -> lineup -> tape (-> correction) -> loss -> bump -> azimuth -> transport
+        -> dropouts -> modulation -> print -> crosstalk -> hiss -> replay -> hum
 
     `nonlinearity` is "physics" (magnetisation under bias by its anhysteretic equivalent), "loop" (Jiles-Atherton
     without a bias), "gru" or "lstm" (a network of `hidden` cells, clean until it is fitted), or "both" (the physics,
@@ -106,8 +53,8 @@ class Tape(AbstractNamed):
         if machine not in MACHINES:
             raise ValueError(f"machine is {machine!r}, but must be one of {', '.join(MACHINES)}")
         about = MACHINES[machine]
-        tape = _nonlinearity(nonlinearity, hidden, oversampling, sample_rate, key)
-        found = {**_recording(about), **tape, **_head(about), **_transport(about), **_noises(about)}
+        tape = magnetised(nonlinearity, hidden, oversampling, sample_rate, key)
+        found = {**recording(about), **tape, **head(about), **transport(about), **noises(about)}
         self.names, self.blocks = tuple(found), tuple(found.values())
         wet = Control("mix", 0, 1, 1.0, start=0.0, stop=1.0) if mix is None else mix
         self.mix = fill(wet, next(field.metadata["range"] for field in fields(self) if field.name == "mix"))
@@ -129,13 +76,14 @@ class Tape(AbstractNamed):
         whole = cls(machine=machine)
         own = dict(zip(whole.names, whole.blocks, strict=True))
         behind = {name: own[name] for name in ("azimuth", "transport", "dropouts", "print", "crosstalk")}
-        found = {"drive": Gain(_drive()), **fitted, "makeup": Gain(_drive(-1.0)), **behind, **tail, "hum": own["hum"]}
+        found = {"drive": Gain(driven()), **fitted, "makeup": Gain(driven(-1.0)), **behind, **tail, "hum": own["hum"]}
         return replace(whole, names=tuple(found), blocks=tuple(found.values()))
 
     @classmethod
     def examples(cls) -> tuple["Tape", ...]:
-        """One with the blocks that move or remember; the others only add noise to it."""
-        return (cls().without("modulation", "crosstalk", "hiss", "hum"),)
+        """One with its main blocks: the others are examples of their own."""
+        others = ("bump", "azimuth", "dropouts", "modulation", "print", "crosstalk", "hiss", "hum")
+        return (cls().without(*others),)
 
     def _mixed(self) -> Mix:
         return Mix(Serial(**dict(zip(self.names, self.blocks, strict=True))), self.mix)
@@ -158,120 +106,4 @@ class Tape(AbstractNamed):
         return replace(self, names=tuple(name for name, _ in kept), blocks=tuple(block for _, block in kept))
 
 
-def _by_speed(about: Machine, value: Callable[[float], float]) -> Switch:
-    """A slot that the speed switch fills with `value(ips)`."""
-    return Switch("speed", {named_speed(s): value(s) for s in SPEEDS}, named_speed(about.speed))
-
-
-def _age(about: Machine, new: float, old: float) -> Control:
-    """A slot that the age knob moves from its value on a new tape to that on an old one."""
-    return Control("age", 0, 100, about.age, unit="%", start=new, stop=old)
-
-
-def _drive(sign: float = 1.0) -> Control:
-    low, high = DRIVES
-    return Control("drive", low, high, 0.0, unit="dB", start=sign * low, stop=sign * high)
-
-
-def _recording(about: Machine) -> Blocks:
-    speed = _by_speed(about, float)
-    lineup = TapeLoss(about.spacing, about.thickness, about.gap, speed=speed, inverse=True)
-    return {"coupling": DCBlocker(COUPLING_HZ), "record": _equaliser(about, True), "lineup": lineup}
-
-
-def _equaliser(about: Machine, record: bool) -> TapeEqualiser:
-    high = _by_speed(about, lambda s: constants(about.standard, s)[0])
-    low = _by_speed(about, lambda s: constants(about.standard, s)[1])
-    return TapeEqualiser(high, low, record=record)
-
-
-def _nonlinearity(kind: str, hidden: int, oversampling: int, sample_rate: int, key: RandomKey | None) -> Blocks:
-    if kind not in NONLINEARITIES:
-        raise ValueError(f"nonlinearity is {kind!r}, but must be one of {', '.join(NONLINEARITIES)}")
-    if kind in ("physics", "loop"):
-        return {"tape": _faster(biased_tape() if kind == "physics" else _loop(), oversampling)}
-    if key is None:
-        raise ValueError(f"key is None, but {kind!r} holds a network: give jax.random.key(0)")
-    cell = LSTM if kind == "lstm" else GRU
-    network = cell(hidden, sample_rate=sample_rate, key=key)
-    silent = eqx.tree_at(lambda g: g.output, network, jnp.zeros_like(network.output))
-    if kind == "both":
-        return {"tape": _faster(biased_tape(), oversampling), "correction": silent}
-    return {"drive": Gain(_drive()), "tape": silent, "makeup": Gain(_drive(-1.0))}
-
-
-def _faster(block: AbstractBlock, oversampling: int) -> AbstractBlock:
-    return block if oversampling == 1 else Oversampled(block, oversampling)
-
-
-def biased_tape() -> Anhysteretic:
-    """Tape under bias with three knobs: `drive`, `bias` (dB about nominal, by the table of equivalents), `type`."""
-    types = [{name: times * value for name, times in TYPES.items()} for value in (SATURATION, SHAPE)]
-    swing, lag, rise = (_walk("bias", BIASES, row) for row in zip(*EQUIVALENTS, strict=True))
-    return Anhysteretic(_drive(), Switch("type", types[0]), Switch("type", types[1]), swing, lag, rise)
-
-
-def _walk(name: str, places: Sequence[float], values: Sequence[float]) -> Control:
-    """A knob in dB that stands at 0 and walks through `values` of `Anhysteretic.swing` and its like."""
-    span = next(field.metadata["range"] for field in fields(Anhysteretic) if field.name == "swing")
-    knob = Control(
-        name, places[0], places[-1], 0.0, unit="dB", start=values[0], stop=values[-1], points=len(values)
-    ).bind(span)
-    return replace(knob, shares=span.share(np.asarray(values, float)))
-
-
-def _loop() -> Hysteresis:
-    return Hysteresis(_drive(), reversibility=0.9, coercivity=5e3)
-
-
-def _lean(about: Machine) -> Control:
-    return Control("azimuth", -30, 30, about.azimuth, unit="'", start=-30.0, stop=30.0)
-
-
-def _head(about: Machine) -> Blocks:
-    speed = _by_speed(about, float)
-    spacing = _age(about, about.spacing, about.spacing + SHED)
-    weave = Wander(0.5, WEAVE, seed=5)
-    return {
-        "loss": TapeLoss(spacing, about.thickness, about.gap, _lean(about), about.width, speed),
-        "bump": HeadBump(speed, about.length, about.bump),
-        "azimuth": Azimuth(_lean(about), weave, about.distance, speed),
-    }
-
-
-def _transport(about: Machine) -> Blocks:
-    turning = LFO(WOW_HZ, math.sqrt(2.0) * 0.87), 2 * math.pi * WOW_HZ
-    drifting = LFO(DRIFT_HZ, 0.5, shape="random", seed=1), RANDOM_SLOPE * DRIFT_HZ
-    wow = _percent("wow", about.wow, turning, drifting)
-    flutter = _percent("flutter", about.flutter, (Wander(FLUTTER_HZ, seed=2), FLUTTER_HZ * SLOPE))
-    return {"transport": VariableDelay(-REACH_S, REACH_S, Sum((*wow, *flutter)), "lagrange5")}
-
-
-def _percent(name: str, default: float, *parts: tuple[AbstractSource, float]) -> list[Scaled]:
-    """Delays whose slopes (so many a second for a delay of one) add up to the knob's per cent of speed, RMS."""
-    return [Scaled(s, Control(name, 0, 1, default, unit="%", start=0.0, stop=0.01 / slope)) for s, slope in parts]
-
-
-def _noises(about: Machine) -> Blocks:
-    speed = _by_speed(about, float)
-    turn, place = _by_speed(about, turn_seconds), _by_speed(about, lambda s: s * INCH / (2 * math.pi * LAYER))
-    hiss = Control("hiss", -120, -40, about.hiss, unit="dB", start=-120.0, stop=-40.0)
-    hum = Control("hum", -120, -40, about.hum, unit="dB", start=-120.0, stop=-40.0)
-    return {
-        "dropouts": Lift(Dropouts(0.3, 0.03, _age(about, 0.0, 40.0)), speed),
-        "modulation": ModulationNoise(Noise(seed=3), _age(about, about.modulation - 5.0, about.modulation + 10.0)),
-        "print": PrintThrough(about.printed, turn, place, longest=LONGEST_TURN),
-        "crosstalk": Crosstalk(about.crosstalk),
-        "hiss": Add(Noise(seed=1), hiss),
-        "replay": _equaliser(about, False),
-        "hum": Add(Sum(tuple(LFO(MAINS_HZ * k, 1 / k**2) for k in (1, 2, 3))), hum),
-    }
-
-
-def turn_seconds(speed: float) -> float:
-    """One turn of a half-full reel, or of a cassette's hub at the slowest speed: 2 pi r / v."""
-    radius = 0.04 if speed > SPEEDS[0] else 0.015
-    return 2 * math.pi * radius / (speed * INCH)
-
-
-__all__ = ["NONLINEARITIES", "Tape", "biased_tape"]
+__all__ = ["Tape"]
