@@ -37,6 +37,8 @@ WARM = 8
 """Orders that an endless take runs before it is read: as long as its predictor remembers."""
 RINGING = 16_384
 """Values before that where there is a whitener."""
+ENOUGH = 4_000_000
+"""Values of takes in which they are looked for."""
 SEEN = 100_000
 """Innovations at most from which the marginal is learned."""
 
@@ -89,12 +91,13 @@ class Flow(AbstractGenerator):
             rate=float(rate),
             length=length,
         )
-        return made._with_marginal(without(takes, lines, rate))
+        return made._with_marginal(takes)
 
     def _with_marginal(self, takes: Float[np.ndarray, "takes values"]) -> Self:
         """The flow with the distribution that the innovations have, in units of their deviation."""
         settled = min(self._warm(), takes.shape[1] // 2)
-        values = self.innovations(takes)[:, settled:].ravel()
+        some = takes[: max(1, ENOUGH // takes.shape[1])]
+        values = self.innovations(without(some, self.lines, self.rate))[:, settled:].ravel()
         values = values[:: max(1, values.size // SEEN)]
         made: Self = eqx.tree_at(lambda flow: flow.marginal, self, Mixture.fit(values / values.std()))
         return made
