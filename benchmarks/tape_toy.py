@@ -97,7 +97,7 @@ def takes(wobble: bool, judging: bool, count: int) -> list[Take]:
     found = []
     for place, dry in enumerate(strips(JUDGING if judging else TRAINING, count)):
         seed = (500 if judging else 100) + place
-        path = WORK / f"wet-{wobble}-{seed}.npy"
+        path = WORK / f"wet-{wobble}-{seed}-{PEAK:g}-{DRIVE:g}.npy"
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             np.save(path, simulator(wobble, seed).play(dry, RATE).wet.astype(np.float32))
