@@ -12,7 +12,7 @@ from ddspfx.alignment.interpolate import Interpolant, Reals
 from ddspfx.alignment.normal import Channel, Normal, normal_equations
 from ddspfx.alignment.phase import lateness
 from ddspfx.alignment.process import process, settled
-from ddspfx.alignment.response import SIZE, Device, coherence, fit_device
+from ddspfx.alignment.response import SIZE, Device, coherence, fit_device, followed
 from ddspfx.alignment.slips import slips
 
 # Samples within which slips are looked for, then the band (Hz) of each Newton step.
@@ -57,12 +57,11 @@ def estimated(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) ->
             if learned is not None:
                 mean, prior = learned
                 c = settled(c, A, mean, prior)
-                devices = _devices(problem, c, devices)
         if reach:
             c = c + _projected(problem.knots, _slips(problem, devices, problem.positions(c), reach))
+        devices = _devices(problem, c, devices)
         for low, high in ranges:
-            devices = _devices(problem, c, devices)
-            found = _normal(problem, devices, problem.positions(c), low, high)
+            devices, found = _step(problem, c, devices, low, high)
             A, h = found.total(trust)
             step = newton_step(A, h, prior, c - mean)
             if low == 0:
@@ -96,6 +95,7 @@ def _heard(positions: Reals, length: int, sample_rate: int) -> Reals:
 
 
 def _devices(problem: Problem, c: Reals, known: Sequence[Device | None]) -> list[Device]:
+    """Curves and responses at these knots."""
     positions = problem.positions(c)
     return [
         fit_device(channel.source(positions) * channel.heard, channel.wet, device, 1 if device else 2)
@@ -103,15 +103,17 @@ def _devices(problem: Problem, c: Reals, known: Sequence[Device | None]) -> list
     ]
 
 
-def _normal(problem: Problem, devices: list[Device], positions: Reals, low: float, high: float) -> Normal:
-    count = problem.bands[0].whole
+def _step(problem: Problem, c: Reals, devices: list[Device], low: float, high: float) -> tuple[list[Device], Normal]:
+    """The responses at these knots, and what bands between `low` and `high` Hz say about them."""
+    count, positions = problem.bands[0].whole, problem.positions(c)
     hertz = problem.sample_rate / count
     bands = [band for band in problem.bands if low < (band.high + 1) * hertz and band.low * hertz < high]
-    each = [
-        normal_equations(channel, device, bands, problem.knots, positions, problem.sample_rate)
-        for channel, device in zip(problem.channels, devices, strict=True)
-    ]
-    return Normal(np.concatenate([n.A for n in each]), np.concatenate([n.h for n in each]))
+    moved, said = [], []
+    for channel, device in zip(problem.channels, devices, strict=True):
+        x = channel.source(positions) * channel.heard
+        moved.append(followed(device, x, channel.spectrum, count))
+        said.append(normal_equations(channel, moved[-1], bands, problem.knots, x, positions, problem.sample_rate))
+    return moved, Normal(np.concatenate([n.A for n in said]), np.concatenate([n.h for n in said]))
 
 
 def _late(problem: Problem, devices: Sequence[Device], positions: Reals) -> float:

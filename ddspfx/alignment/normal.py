@@ -38,23 +38,33 @@ class Normal(NamedTuple):
 
 
 def normal_equations(
-    channel: Channel, device: Device, bands: Sequence[Band], knots: Knots, positions: Reals, sample_rate: float
+    channel: Channel,
+    device: Device,
+    bands: Sequence[Band],
+    knots: Knots,
+    x: Reals,
+    positions: Reals,
+    sample_rate: float,
 ) -> Normal:
-    """Of one channel at `positions`, where dry is read: each band weighted by its residual's variance about then."""
+    """Of one channel: each band weighted by what its residual ought to hold. `x` is dry as read at `positions`.
+
+    Two threads, since transforms and interpolation leave the interpreter alone.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
     from scipy.fft import rfft
 
-    count, length = bands[0].whole, len(positions)
-    x = channel.source(positions)
-    response = device.response(count)
-    E = channel.spectrum - response * rfft(device.curve(x) * channel.heard, count)
-    W = whitener(E, count, sample_rate)
-    slope = device.gain(x) * channel.source.derivative(positions) * channel.heard
-    J = rfft(slope, count)
-    J *= response
-    J *= W
-    E *= W
-    wet = W * channel.spectrum
-    rows = [_of_band(band, E, J, wet, channel.heard, knots, length, sample_rate) for band in bands]
+    count = bands[0].whole
+    with ThreadPoolExecutor(2) as pool:
+        slopes = pool.submit(lambda: rfft(device.gain(x) * channel.source.derivative(positions) * channel.heard, count))
+        response = device.response(count)
+        E = channel.spectrum - response * rfft(device.curve(x), count)
+        W = whitener(E, count, sample_rate)
+        J = slopes.result() * response
+        J *= W
+        E *= W
+        wet = W * channel.spectrum
+        rows = list(pool.map(lambda band: _of_band(band, E, J, wet, channel.heard, knots, len(x), sample_rate), bands))
     return Normal(np.stack([A for A, _ in rows]), np.stack([h for _, h in rows]))
 
 

@@ -77,6 +77,15 @@ def fit_device(x: Reals, y: Reals, known: Device | None = None, alternations: in
     return Device(H, coefficients, scale)
 
 
+def followed(device: Device, x: Reals, wet: Complexes, count: int) -> Device:
+    """`device` with its response moved by that of what it leaves of `wet`, a spectrum of `count` samples."""
+    from scipy.fft import irfft, rfft
+
+    s = device.curve(x)
+    rest = irfft(wet - device.response(count) * rfft(s, count), count)[: len(x)]
+    return device._replace(H=_moved(device.H, s, rest))
+
+
 def _powers(x: Reals, scale: float) -> Reals:
     """(powers, samples); products, because a power by `**` takes ten times as long."""
     u = x / scale
