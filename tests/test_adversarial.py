@@ -1,5 +1,7 @@
 """Fitting without pairs: critics, statistics, the matched baseline, and a fit that is the same when resumed."""
 
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ from ddspfx.clock import Clock
 from ddspfx.fit.adversarial import FILE, UnpairedSettings, fit_unpaired
 from ddspfx.fit.critics import Critic, critics, hinge, persuasion
 from ddspfx.fit.matching import bent, histogram_curve, response, taps_of
+from ddspfx.fit.progress import Silent
 from ddspfx.fit.statistics import FLOOR, apart, band_levels, bands, centres, loud_crest, quantiles
 from ddspfx.listing import get
 from ddspfx.slot import read
@@ -128,18 +131,28 @@ def test_statistics_alone_find_a_gain():
     assert float(level) == pytest.approx(-6.0, abs=1.5)
 
 
+class Keeper(Silent):
+    """Copies the checkpoint that lies there when the last step is told: that of step 3."""
+
+    def __init__(self, source, target):
+        self.source, self.target = source, target
+
+    def step(self, share, loss, esr, seconds_left):
+        shutil.copytree(self.source, self.target)
+
+
 def test_a_resumed_fit_is_the_same_fit(tmp_path):
     dry, wet = [music(1, 7), music(1, 8)], [0.5 * music(1, 9)]
-    whole = fit_unpaired(generator(), dry, wet, RATE, key=jax.random.key(2), settings=SMALL, features=1.0)
-    more = {"out": tmp_path, "features": 1.0, "settings": SMALL, "key": jax.random.key(2)}
-    fit_unpaired(generator(), dry, wet, RATE, steps=3, **more)
-    assert (tmp_path / FILE).is_file()
-    resumed = fit_unpaired(generator(), dry, wet, RATE, resume=True, **more)
+    more = {"features": 1.0, "settings": SMALL, "key": jax.random.key(2)}
+    keeper = Keeper(tmp_path / "whole", tmp_path / "killed")
+    whole = fit_unpaired(generator(), dry, wet, RATE, out=tmp_path / "whole", progress=keeper, **more)
+    assert (tmp_path / "killed" / FILE).read_bytes() != (tmp_path / "whole" / FILE).read_bytes()
+    resumed = fit_unpaired(generator(), dry, wet, RATE, out=tmp_path / "killed", resume=True, **more)
     for ours, theirs in zip(jax.tree.leaves(whole.model), jax.tree.leaves(resumed.model), strict=True):
         assert np.array_equal(np.asarray(ours), np.asarray(theirs))
-    assert [row["step"] for row in resumed.history] == [3, 6]
+    assert whole.history == resumed.history and len(whole.history) == 1
     with pytest.raises(ValueError, match="start without resume"):
-        fit_unpaired(generator(), wet, dry, RATE, resume=True, **more)
+        fit_unpaired(generator(), wet, dry, RATE, out=tmp_path / "killed", resume=True, **more)
 
 
 def test_what_is_too_short_is_refused():
