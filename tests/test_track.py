@@ -6,13 +6,21 @@ from scipy.fft import next_fast_len, rfft
 from scipy.signal import butter, sosfilt
 
 from ddspfx.alignment import windows
+from ddspfx.alignment.bands import bands_of
 from ddspfx.alignment.gauss_newton import banded_product, inverse_bands, knots_at, newton_step, prior_bands
 from ddspfx.alignment.interpolate import Interpolant, sample_at
+from ddspfx.alignment.lines import revolution
+from ddspfx.alignment.phase import lateness
+from ddspfx.alignment.process import burg
 from ddspfx.alignment.response import filtered, spectrum_pair
+from ddspfx.alignment.skew import skew
 from ddspfx.alignment.slips import slips
 from ddspfx.alignment.smoother import difference_bands, smoothed
 from ddspfx.alignment.track import track
+from ddspfx.alignment.variance import expected
 from ddspfx.alignment.viterbi import best_path, refined
+from ddspfx.alignment.waves import waves
+from ddspfx.source.trajectory import Trajectory
 
 RATE = 44_100
 
@@ -185,3 +193,76 @@ def test_windows_of_a_long_recording_join(monkeypatch: pytest.MonkeyPatch) -> No
     assert np.isfinite(found).all() and rmse(found[: len(x)], delay) < 0.05
     inner = found[RATE // 20 : len(x) - RATE // 20] - delay[RATE // 20 : -RATE // 20]
     assert np.abs(inner - np.median(inner)).max() < 1
+
+
+def test_bands_share_out_every_frequency_once() -> None:
+    count = 40_000
+    total = np.zeros(count // 2 + 1)
+    for band in bands_of(count, RATE):
+        total[band.low : band.high] += band.window**2
+    assert np.allclose(total[: int(0.98 * len(total))], 1)
+    x = np.random.default_rng(0).standard_normal(count)
+    energy = sum(np.sum(np.abs(band.of(rfft(x))) ** 2) * band.step / 2 for band in bands_of(count, RATE))
+    assert energy == pytest.approx(np.sum(x**2), rel=1e-3)
+
+
+def test_expected_residual_is_noise_and_a_share_of_the_signal() -> None:
+    rng = np.random.default_rng(0)
+    signal = rng.exponential(1.0, 4000) ** 2
+    truth = 0.02 + 0.1 * signal
+    residual = truth * rng.gamma(8, 1 / 8, 4000)
+    residual[::50] *= 100  # where the delay is wrong
+    assert np.median(np.abs(expected(residual, signal, slice(None)) / truth - 1)) < 0.2
+
+
+def test_burg_finds_an_autoregression_across_gaps() -> None:
+    rng = np.random.default_rng(0)
+    x = sosfilt(np.array([[1, 0, 0, 1, -1.6, 0.8]]), rng.standard_normal(6000))
+    stencil, variance = burg([x[:2500], x[3000:]])
+    assert np.allclose(stencil[:3], [1, -1.6, 0.8], atol=0.05) and variance == pytest.approx(1, rel=0.1)
+
+
+def test_waves_are_told_from_a_broad_process() -> None:
+    rng = np.random.default_rng(0)
+    t = np.arange(2000) / 200
+    broad = sosfilt(butter(2, [6, 30], "bandpass", fs=200, output="sos"), rng.standard_normal(2000))
+    good = (t < 5) | (t > 6.5)
+    line = 2 * np.sin(2 * np.pi * 0.731 * t + 1)
+    frequencies, fit = waves(line + broad, good, 200)
+    assert len(frequencies) == 1 and frequencies[0] == pytest.approx(0.731, abs=0.005)
+    assert np.std((fit - line)[~good]) < 0.1
+    assert len(waves(broad, good, 200)[0]) == 0
+
+
+def test_lateness_of_a_minimum_phase_filter_is_its_pure_delay() -> None:
+    w = np.pi * np.arange(4097) / 4096
+    H = 1 / (1 - 0.5 * np.exp(-1j * w)) * np.exp(-1.3j * w)
+    assert lateness(H, np.full(4097, 0.999), RATE) == pytest.approx(1.3, abs=0.01)
+
+
+def test_revolution_of_a_record() -> None:
+    t = np.arange(0, 60, 1 / 200)
+    rng = np.random.default_rng(0)
+    parts = sum(1e-3 / k**2 * np.cos(2 * np.pi * k * 0.5556 * t + k) for k in (1, 2, 3, 4))
+    delay = 0.01 + 0.002 * t + parts + 2e-6 * rng.standard_normal(len(t))
+    found = revolution(Trajectory.fit(t, delay, 60.0, RATE, 200), 0.55)
+    assert found.speed == pytest.approx(-0.002, abs=1e-7) and found.frequency == pytest.approx(0.5556, rel=1e-6)
+    assert np.allclose(found.amplitudes * np.arange(1, 5) ** 2, 1e-3, rtol=5e-3)
+    assert np.abs(np.angle(np.exp(1j * (found.phases - np.arange(1, 5))))).max() < 5e-3
+    with pytest.raises(ValueError, match="two revolutions"):
+        revolution(Trajectory.zero(2.0, RATE), 0.5556)
+
+
+def test_skew_of_two_channels_is_apart_from_the_transport() -> None:
+    x = np.stack([music(5, 1), music(5, 2)])
+    left, delay = transport(x[0], 500, 5e-4)
+    t = np.arange(x.shape[1]) / RATE
+    late = 1.3 + 0.3 * np.sin(2 * np.pi * 0.4 * t)
+    right = sample_at(x[1], np.arange(len(t)) - delay - late)
+    right = sosfilt(butter(2, 11_000, fs=RATE, output="sos"), np.tanh(1.5 * right / np.max(np.abs(x[1]))))
+    wet = np.stack([left, right + 1e-3 * np.random.default_rng(5).standard_normal(len(t))])
+    found = skew(x, wet, RATE, track(x, wet, RATE))
+    error = (found.offset + found.wander(t)) * RATE - late
+    assert np.sqrt(np.mean(error[RATE // 5 : -RATE // 5] ** 2)) < 0.12
+    with pytest.raises(ValueError, match="both must have 2"):
+        skew(x[0], wet[0], RATE, Trajectory.zero(5.0, RATE))
