@@ -1,6 +1,8 @@
 from .alignment.align import Alignment, align
+from .alignment.lines import Revolution, revolution
 from .alignment.pilot_trajectory import pilot_trajectory
 from .alignment.restore import restore
+from .alignment.skew import Skew, skew
 from .alignment.track import track
 from .analysis.transport import analyse_transport
 from .block import AbstractBlock, quiet
