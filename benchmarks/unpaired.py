@@ -16,7 +16,7 @@ The phase cannot be heard in unpaired material: it is an assumption, four coupli
 data sheet's figure) and none for the simulator, made by somebody who had seen the paired response of the training
 clips.
 Rows are written as they come to `results/unpaired.json`; what is there is not run again. A fit against critics goes on
-from its checkpoint in `runs/unpaired` until its minutes are over.
+from its checkpoint in `runs/unpaired` until its minutes are over. `unpaired.png` draws spectra and third harmonics.
 """
 
 import argparse
