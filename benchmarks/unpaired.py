@@ -153,10 +153,10 @@ def after_tracking(y: np.ndarray, one: Test) -> float:
 
 
 class Paired(NamedTuple):
-    """What a pair tells: the best linear response's error, and the cubic term beside it as (r q, q q)."""
+    """What a pair tells: the best linear response's error, and the cubic term a beside it."""
 
     error: float
-    cubic: tuple[float, float]
+    cubic: float
 
 
 def with_the_pair(one: Test, taps: int = 1_536, before: int = 512) -> Paired:
@@ -171,7 +171,7 @@ def with_the_pair(one: Test, taps: int = 1_536, before: int = 512) -> Paired:
     h = wiener([x[None]], [wet[None]], taps)
     rest, bent_ = wet - np.convolve(x, h, "valid"), np.convolve(cube, h, "valid")
     q = bent_ - np.convolve(x, wiener([x[None]], [bent_[None]], taps), "valid")
-    return Paired(float(rest @ rest / (wet @ wet)), (float(rest @ q), float(q @ q)))
+    return Paired(float(rest @ rest / (wet @ wet)), float(rest @ q / (q @ q)))
 
 
 def third_harmonic(play: Play, level: float) -> float:
@@ -289,14 +289,14 @@ def simple_rows(task: Task, known: dict[str, Row], keep: Callable[[Row], None]) 
 
 
 def paired_row(task: Task, blank: Row) -> Row:
-    """What pairs would give; its harmonics are those of the cubic term, pooled over the clips: a A^2 / 4."""
+    """What pairs would give; its harmonics are those of the clips' median cubic term: a A^2 / 4."""
     found = [with_the_pair(one) for one in task.tests]
-    top, bottom = (sum(each.cubic[i] for each in found) for i in (0, 1))
+    cubic = float(np.median([each.cubic for each in found]))
     told: Row = {"device": task.name, "method": "with pairs: best linear response to the clip, and a cubic"}
     told["ESR after tracking"] = float(np.mean([each.error for each in found]))
     told["each"] = " ".join(f"{each.error:.3f}" for each in found)
     for level in (-20, -10, -3):
-        told[f"H3 at {level} dBFS"] = float(20 * np.log10(abs(top / bottom) * 10 ** (level / 10) / 4))
+        told[f"H3 at {level} dBFS"] = float(20 * np.log10(abs(cubic) * 10 ** (level / 10) / 4))
     return {**blank, **told}
 
 
