@@ -1,6 +1,6 @@
 """Devices learned from unpaired dry and wet: `python -m benchmarks.unpaired [--quick] [--minutes 6]`.
 
-The toy is the tape simulator (drive 9 dB, half the wow and flutter, hiss at -66 dBFS) on eight pieces of
+The toy is the tape simulator (drive 9 dB, half the wow and flutter, hiss at -66 dBFS) on seven pieces of
 `../shared/data/cc0`, judged on four others; the real machine is the Akai 4000D (`akai4000d` and `akai4000d_oslo`),
 judged on `akai4000d_test`. Dry is the first half of every training piece, wet is the second half of the same pieces:
 no wet second has its dry. Judged on pairs: third-octave spectrum (RMS of the error in dB, 40 Hz to 18 kHz), distance of
