@@ -13,6 +13,7 @@ from ddspfx.alignment.pilot import channel_of, pilot_timing
 from ddspfx.alignment.tone import Timing, tone_timing
 from ddspfx.source.trajectory import Trajectory
 
+_EDGE = 0.02  # s of what dry covers, at both ends, where a delay is hardly known
 _FEWEST = 128  # values from which noise is told from motion
 _UNRELATED = 0.1  # confidence of the alignment below which nothing is restored
 
@@ -57,13 +58,16 @@ def _of_dry(dry: ArrayLike, y: Reals, sample_rate: int) -> Trajectory:
     if alignment.confidence < _UNRELATED:
         raise ValueError("wet has nothing in common with dry: check that they are one pair")
     whole = track(dry, y, sample_rate, alignment=alignment)
-    return centred(_calm(whole, y.shape[1] / sample_rate), y.shape[1] / sample_rate)
+    duration = y.shape[1] / sample_rate
+    # Before the first sound of dry comes out, and after its last, nothing tells the delay: it holds.
+    first, last = alignment.latency, np.shape(dry)[-1] / sample_rate + alignment.latency
+    return centred(_calm(whole, duration, (max(first, 0.0) + _EDGE, min(last, duration) - _EDGE)), duration)
 
 
-def _calm(curve: Trajectory, duration: float) -> Trajectory:
+def _calm(curve: Trajectory, duration: float, known: tuple[float, float]) -> Trajectory:
     """The curve without what a programme's noise put on it: white above where a transport moves, so known below too."""
     times = np.arange(0.0, duration, 1 / curve.rate)
-    delays = curve(times)
+    delays = curve(np.clip(times, known[0], max(known)))
     if delays.ndim > 1 or len(times) < _FEWEST:
         return curve
     quiet, spread = denoised(delays, floor(delays)), None if curve.spread is None else curve.deviation(times)
