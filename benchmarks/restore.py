@@ -199,10 +199,10 @@ Asked: 40 dB down; the last column says whether wow and flutter each are. The to
 bump, the transport, a low-pass at 11 kHz, white hiss over the whole band against the RMS of the sound, or the peak of
 the pulses. A tone of 50 Hz lets only 4.7 Hz pass, so its flutter stays, and the bump beside it turns its phase."""
 
-CLIPS = """Real tape, 5 s a clip. RMSE is against the delay in the CSV, whose own noise is about .003 samples, from 0.2 s
-on, where the tape has a source; a straight line is left out. Wow and flutter (to 45 Hz, half the pulses' rate) are the
-pilot's, before and after; after the pilot's own restoration they are what its fit contradicts itself by. The linear
-ESR of the other track (1,024 taps, in sample) is the independent judge."""
+CLIPS = """Real tape, 5 s a clip. RMSE is against the delay in the CSV, whose own noise is about .003 samples, from 0.2
+s on, where the tape has a source; a straight line is left out. Wow and flutter (to 45 Hz, half the pulses' rate) are
+the pilot's, before and after; after the pilot's own restoration they are what its fit contradicts itself by. The
+linear ESR of the other track (1,024 taps, in sample) is the independent judge."""
 
 
 def _kept(path: Path, key: str) -> Row | None:
