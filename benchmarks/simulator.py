@@ -156,10 +156,11 @@ def main() -> None:
     levels = [-20.0, -10.0, 0.0, 6.0] if quick else [-20.0, -16.0, -12.0, -8.0, -4.0, 0.0, 4.0, 8.0, 12.0]
     rows = harmonic_rows(levels, (1_000.0,) if quick else (100.0, 1_000.0, 5_000.0))
     others = share_rows((1.2,) if quick else (0.8, 1.0, 1.2, 1.5, 2.0))
-    draw_loops()
+    if not quick:
+        draw_loops()
     about = f"{__doc__}\n{speed(5 if quick else 60)}\n\n{markdown(others)}"
     write_table(
-        "simulator-quick" if quick else "simulator", about, rows, f"python -m benchmarks.simulator{' --quick' * quick}"
+        "simulator_quick" if quick else "simulator", about, rows, f"python -m benchmarks.simulator{' --quick' * quick}"
     )
 
 

@@ -166,7 +166,7 @@ if __name__ == "__main__":
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--quick", action="store_true", help="a tenth of the calls")
     given = reader.parse_args()
-    command = "python -m benchmarks.tape" + (" --quick" if given.quick else "")
-    write_table("tape-streaming", __doc__, streaming(1_000 if given.quick else 10_000), command)
-    write_table("tape-filters", "The largest error from 20 Hz to 20 kHz.", filters(), command)
-    write_table("tape-bias", harmonics.__doc__, harmonics(), command)
+    command, also = "python -m benchmarks.tape" + (" --quick" if given.quick else ""), "_quick" * given.quick
+    write_table(f"tape-streaming{also}", __doc__, streaming(1_000 if given.quick else 10_000), command)
+    write_table(f"tape-filters{also}", "The largest error from 20 Hz to 20 kHz.", filters(), command)
+    write_table(f"tape-bias{also}", harmonics.__doc__, harmonics(), command)
