@@ -1,5 +1,6 @@
 """Second-order filters in state-variable form: any slot may be a number, one a channel, or a signal."""
 
+import abc
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -30,7 +31,26 @@ def _gain() -> Any:
     return param(-40.0, 40.0, "dB", default=0.0)
 
 
-class AbstractFilter(AbstractBlock):
+class AbstractSection(AbstractBlock):
+    """One second-order section, whatever gives its coefficients. State: two integrators a channel."""
+
+    @abc.abstractmethod
+    def design(self, x: Audio, clock: Clock) -> Section:
+        """The coefficients for the samples of `x`."""
+
+    def frequency_response(self, frequencies: ArrayLike, sample_rate: int) -> Complex[Array, "*channels frequencies"]:
+        """H at frequencies in Hz; a signal in a slot counts with its first value."""
+        one = self.design(jnp.zeros((1, 1)), Clock.zero(sample_rate))
+        return section_response(one, jnp.asarray(frequencies, float) / sample_rate)
+
+    def init_state(self, channels: int, sample_rate: int) -> State:
+        return jnp.zeros((channels, 2))
+
+    def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
+        return svf(x, self.design(x, clock), state)
+
+
+class AbstractFilter(AbstractSection):
     """One second-order section, designed from its slots at every call. State: two integrators a channel.
 
     Each kind gives its H(s), with s in units of the cutoff and taken through the bilinear map. Source: the
@@ -46,17 +66,6 @@ class AbstractFilter(AbstractBlock):
         gain = read(self.gain, x, clock) if isinstance(self, AbstractGainFilter) else None
         cutoff, resonance = read(self.cutoff, x, clock), read(self.resonance, x, clock)
         return section(self.kind, cutoff, resonance, gain, clock.sample_rate)
-
-    def frequency_response(self, frequencies: ArrayLike, sample_rate: int) -> Complex[Array, "*channels frequencies"]:
-        """H at frequencies in Hz; a signal in a slot counts with its first value."""
-        one = self.design(jnp.zeros((1, 1)), Clock.zero(sample_rate))
-        return section_response(one, jnp.asarray(frequencies, float) / sample_rate)
-
-    def init_state(self, channels: int, sample_rate: int) -> State:
-        return jnp.zeros((channels, 2))
-
-    def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
-        return svf(x, self.design(x, clock), state)
 
 
 class AbstractGainFilter(AbstractFilter):
@@ -132,4 +141,7 @@ class HighShelf(AbstractGainFilter):
     resonance: SlotLike = _resonance()
 
 
-__all__ = ["AbstractFilter", "AllPass", "BandPass", "HighPass", "HighShelf", "LowPass", "LowShelf", "Notch", "Peak"]
+__all__ = [
+    "AbstractFilter", "AbstractSection", "AllPass", "BandPass", "HighPass", "HighShelf", "LowPass", "LowShelf", "Notch",
+    "Peak",
+]  # fmt: skip

@@ -4,14 +4,13 @@ from typing import Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Complex
 
-from ddspfx.block import AbstractBlock
+from ddspfx.blocks.filter import AbstractSection
 from ddspfx.clock import Clock
 from ddspfx.signal.matched import shelf
-from ddspfx.signal.svf import Section, section_response, svf
+from ddspfx.signal.svf import Section
 from ddspfx.slot import SlotLike, param, read
-from ddspfx.types import Audio, Readable, State
+from ddspfx.types import Audio, Readable
 
 NONE = 1e-7
 """Seconds; a time constant that changes nothing: 0.0007 dB at 20 kHz."""
@@ -22,7 +21,7 @@ def _time() -> SlotLike:
     return slot
 
 
-class TimeConstants(AbstractBlock):
+class TimeConstants(AbstractSection):
     """H(s) = (1 + s zero) / (1 + s pole) / G, time constants in seconds; G makes it 0 dB at `reference` Hz.
 
         Serial(bass=TimeConstants(318e-6, 3_180e-6, 1_000.0), treble=TimeConstants(pole=75e-6, reference=1_000.0))
@@ -55,17 +54,6 @@ class TimeConstants(AbstractBlock):
     def _rise(self, time_constant: Readable) -> Readable:
         """|1 + s tau| at the reference."""
         return jnp.sqrt(1 + (2 * jnp.pi * self.reference * time_constant) ** 2)
-
-    def frequency_response(self, frequencies: ArrayLike, sample_rate: int) -> Complex[Array, "*channels frequencies"]:
-        """H at frequencies in Hz; a signal in a slot counts with its first value."""
-        one = self.design(jnp.zeros((1, 1)), Clock.zero(sample_rate))
-        return section_response(one, jnp.asarray(frequencies, float) / sample_rate)
-
-    def init_state(self, channels: int, sample_rate: int) -> State:
-        return jnp.zeros((channels, 2))
-
-    def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
-        return svf(x, self.design(x, clock), state)
 
     @classmethod
     def examples(cls) -> tuple["TimeConstants", ...]:

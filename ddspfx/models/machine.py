@@ -33,6 +33,26 @@ class Machine(NamedTuple):
     modulation: float = -50.0
 
 
+_CASSETTE = Machine(
+    1.875,
+    "IEC",
+    spacing=0.4,
+    thickness=3.5,
+    gap=1.2,
+    width=0.6,
+    distance=0.9,
+    length=2.0,
+    bump=1.0,
+    wow=0.08,
+    flutter=0.08,
+    azimuth=1.0,
+    age=20.0,
+    hiss=-78.0,
+    crosstalk=-45.0,
+    printed=-55.0,
+    modulation=-45.0,
+)
+
 MACHINES = {
     "studio 30 ips": Machine(
         30.0,
@@ -62,43 +82,9 @@ MACHINES = {
     ),
     "domestic 7.5 ips": Machine(7.5, "NAB"),
     "domestic 3.75 ips": Machine(3.75, "NAB", gap=2.0, wow=0.08, flutter=0.07, age=20.0, hiss=-76.0),
-    "cassette 1 7/8 ips": Machine(
-        1.875,
-        "IEC",
-        spacing=0.4,
-        thickness=3.5,
-        gap=1.2,
-        width=0.6,
-        distance=0.9,
-        length=2.0,
-        bump=1.0,
-        wow=0.08,
-        flutter=0.08,
-        azimuth=1.0,
-        age=20.0,
-        hiss=-78.0,
-        crosstalk=-45.0,
-        printed=-55.0,
-        modulation=-45.0,
-    ),
-    "worn cassette": Machine(
-        1.875,
-        "IEC",
-        spacing=0.4,
-        thickness=3.5,
-        gap=1.2,
-        width=0.6,
-        distance=0.9,
-        length=2.0,
-        bump=1.0,
-        wow=0.35,
-        flutter=0.25,
-        azimuth=8.0,
-        age=80.0,
-        hiss=-70.0,
-        crosstalk=-40.0,
-        printed=-50.0,
-        modulation=-40.0,
+    "cassette 1 7/8 ips": _CASSETTE,
+    "worn cassette": _CASSETTE._replace(
+        wow=0.35, flutter=0.25, azimuth=8.0, age=80.0, hiss=-70.0, crosstalk=-40.0, printed=-50.0, modulation=-40.0
     ),
 }
 """By name; the first word says what kind it is, the speed where its switch stands. "worn cassette" is chosen."""
