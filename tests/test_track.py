@@ -66,6 +66,13 @@ def test_follows_a_tape_within_a_twentieth_of_a_sample() -> None:
     assert np.isfinite(trajectory.deviation(seconds)).all() and trajectory.rate == 200
 
 
+def test_holds_where_wet_has_no_source() -> None:
+    x = music(3)
+    y, _ = transport(x, 9000.3, 5e-4)
+    found = track(x, y, RATE, refine=False)(np.arange(len(x)) / RATE) * RATE
+    assert np.ptp(found[:8900]) < 0.1
+
+
 def notes(seconds: float, seed: int = 0) -> np.ndarray:
     """Plucked notes from 55 to 210 Hz: a path may slip by their periods."""
     rng = np.random.default_rng(seed)

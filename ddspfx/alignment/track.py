@@ -69,10 +69,18 @@ def track(
         return estimated(dry, wet, delays, sample_rate, rate) if refine else (delays, deviations)
 
     delays, deviations = in_windows(follow, x, y, alignment)
+    delays = _held(delays, x.shape[1])
     some = np.arange(0, y.shape[1], max(1, sample_rate // (4 * rate)))
     times, duration = some / sample_rate, y.shape[1] / sample_rate
     spread = deviations[some] / sample_rate
     return Trajectory.fit(times, delays[some] / sample_rate, duration, sample_rate, rate, spread=spread)
+
+
+def _held(delays: Reals, length: int) -> Reals:
+    """The same where wet has its source in dry, of that `length`; before and after nothing tells it, and it holds."""
+    source = np.arange(len(delays)) - delays
+    told = np.flatnonzero((source >= 0) & (source < length))
+    return delays[np.clip(np.arange(len(delays)), told[0], told[-1])] if len(told) else delays
 
 
 def _coarse(x: Reals, y: Reals, alignment: Alignment) -> tuple[Reals, Reals]:
