@@ -56,12 +56,14 @@ def _logs(band: Band, P: Complexes, Y: Complexes, offsets: Reals, frames: int, h
     turns = -2j * np.pi * np.arange(band.low, band.high) / band.whole
     R = np.empty((frames, len(coarse)))
     shifted = np.zeros(band.high, complex)
-    for column, offset in enumerate(coarse):
-        shifted[band.low :] = P[band.low : band.high] * np.exp(turns * offset)
+    shifted[band.low :] = P[band.low : band.high] * np.exp(turns * coarse[0])
+    onward = np.exp(turns * (coarse[1] - coarse[0]))
+    for column in range(len(coarse)):
         rest = wet - band.of(shifted)
         total = np.concatenate([[0.0], np.cumsum(rest.real**2 + rest.imag**2)])
         wide = np.maximum(bounds[1:] - bounds[:-1], 2)
         R[:, column] = (total[np.minimum(bounds[:-1] + wide, len(rest))] - total[bounds[:-1]]) / wide
+        shifted[band.low :] *= onward
     logs = np.log(R + _FLOOR * np.mean(R[:, len(coarse) // 2]) + 1e-300)
     values: Reals = CubicSpline(coarse, logs, axis=1)(offsets)
     return values

@@ -16,11 +16,13 @@ def best_path(scores: Reals, farthest: int, penalty: float = 0.0) -> NDArray[np.
     costs = penalty * steps.astype(float) ** 2
     came = np.zeros((frames, lags), np.int64)
     total = scores[0].copy()
+    padded, every = np.full(lags + 2 * farthest, -np.inf), np.arange(lags)
+    reached = np.lib.stride_tricks.sliding_window_view(padded, len(steps))  # of `padded` as it is each time
     for k in range(1, frames):
-        padded = np.pad(total, farthest, constant_values=-np.inf)
-        options = np.lib.stride_tricks.sliding_window_view(padded, 2 * farthest + 1) - costs
+        padded[farthest : farthest + lags] = total
+        options = reached - costs
         came[k] = np.argmax(options, axis=1)
-        total = scores[k] + np.take_along_axis(options, came[k][:, None], axis=1)[:, 0]
+        total = scores[k] + options[every, came[k]]
     path = np.empty(frames, np.int64)
     path[-1] = int(np.argmax(total))
     for k in range(frames - 1, 0, -1):
