@@ -10,7 +10,7 @@ from ddspfx.alignment.align import signal
 from ddspfx.alignment.denoised import denoised, floor
 from ddspfx.alignment.interpolate import Reals
 from ddspfx.alignment.pilot import channel_of, pilot_timing
-from ddspfx.alignment.tone import Timing, tone_timing
+from ddspfx.alignment.tone import Timing, in_any, tone_timing
 from ddspfx.source.trajectory import Trajectory
 
 _EDGE = 0.02  # s of what dry covers, at both ends, where a delay is hardly known
@@ -95,12 +95,5 @@ def centred(curve: Trajectory, duration: float) -> Trajectory:
 
 def _clearest_tone(y: Reals, sample_rate: int, frequency: float) -> Timing:
     """The tone's timing in the channel where it stands out most."""
-    found, refused = [], None
-    for row in y:
-        try:
-            found.append(tone_timing(row, sample_rate, frequency))
-        except ValueError as error:
-            refused = error
-    if not found and refused is not None:
-        raise refused
+    found = in_any(y, lambda row: tone_timing(row, sample_rate, frequency))
     return max(found, key=lambda timing: timing.clarity)

@@ -1,7 +1,8 @@
 """Wow and flutter read off the phase of a steady tone."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from ddspfx.alignment.denoised import denoised
 from ddspfx.alignment.interpolate import Reals
 from ddspfx.alignment.missing import filled_in
+
+Told = TypeVar("Told")
 
 _SEARCHED = 0.06  # of the frequency: the speed error within which a tone is looked for
 _WIDEST = 200.0  # Hz to either side; the outer quarter is the filter's slope and tells the noise
@@ -41,6 +44,19 @@ class _Envelope(NamedTuple):
     values: NDArray[np.complex128]
     rate: float
     clarity: float
+
+
+def in_any(rows: Iterable[Reals], told: Callable[[Reals], Told]) -> list[Told]:
+    """What each channel tells that tells anything. Raises the last refusal where none does, ValueError without any."""
+    found, refused = [], ValueError("the sound has no channels: give a file with sound")
+    for row in rows:
+        try:
+            found.append(told(row))
+        except ValueError as error:
+            refused = error
+    if not found:
+        raise refused
+    return found
 
 
 def tone_timing(x: Reals, sample_rate: int, frequency: float, widest: float | None = None) -> Timing:

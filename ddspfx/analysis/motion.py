@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ddspfx.alignment.pilot import pilot_timing
-from ddspfx.alignment.tone import Timing, strongest, tone_timing
+from ddspfx.alignment.tone import Timing, in_any, strongest, tone_timing
 from ddspfx.source.trajectory import Trajectory
 
 Series = Float[np.ndarray, " times"]
@@ -56,14 +56,7 @@ def tone_motion(x: Sound, sample_rate: int, frequency: float | None = None) -> M
     the level as well, which no transport moves: the level's fluctuation is the noise. Raises ValueError when no
     steady tone is found.
     """
-    found, refused = [], None
-    for row in x:
-        try:
-            found.append(_tone(row, sample_rate, frequency))
-        except ValueError as error:
-            refused = error
-    if not found:
-        raise refused or ValueError("the sound has no channels: give a file with sound")
+    found = in_any(x, lambda row: _tone(row, sample_rate, frequency))
     timing, nominal, known = max(found, key=lambda each: each[0].clarity)
     level = 0.5 * np.log(np.clip(timing.weights, 0.25, 4.0)) / (2 * np.pi * nominal)
     motion = _differentiated(timing.times, timing.delays, f"tone of {nominal:g} Hz", known)
