@@ -166,8 +166,8 @@ def done(case: Case, minutes: float, quick: bool) -> Row:
         validation=0.1,
         seed=case.seed,
         match_noise=False,
-        out=WORK / f"{'quick-' if quick else ''}{case.name}",
-        resume=True,
+        out=None if quick else WORK / case.name,
+        resume=not quick,
     )
     model = run.model
     if case.scheme == "demodulated":
