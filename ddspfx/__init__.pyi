@@ -57,6 +57,7 @@ from .slot import AbstractSource, Constant, Param, SlotLike, param, read
 from .source.automation import Automation
 from .source.clicks import Clicks
 from .source.dropouts import Dropouts
+from .source.groove import GrooveSpeed, SidePosition
 from .source.lfo import LFO
 from .source.noise import Noise
 from .source.trajectory import Trajectory
