@@ -9,12 +9,16 @@ from .block import AbstractBlock, quiet
 from .blocks.add import Add
 from .blocks.anhysteretic import Anhysteretic
 from .blocks.antialiased import Antialiased
+from .blocks.arm_resonance import ArmResonance
 from .blocks.azimuth import Azimuth
 from .blocks.biquad import Biquad
+from .blocks.cartridge import Cartridge
+from .blocks.cartridge_crosstalk import CartridgeCrosstalk
 from .blocks.chain import MidSide, Mix, Parallel, PerChannel, Serial
 from .blocks.crosstalk import Crosstalk
 from .blocks.curve import HardClip, Polynomial, Rational, SoftClip, Tanh
 from .blocks.delay import FixedDelay, VariableDelay
+from .blocks.disc_equaliser import DiscEqualiser
 from .blocks.dynamics import Compressor, EnvelopeFollower
 from .blocks.equaliser import GraphicEQ, ParametricEQ
 from .blocks.feedback import Feedback
