@@ -10,7 +10,7 @@ WORD = 2.0**-32
 """Cycles a unit of a 32-bit word, which wraps where the cycle does."""
 
 
-def _product(a: UInt32[Array, "..."], b: UInt32[Array, "..."]) -> tuple[UInt32[Array, "..."], UInt32[Array, "..."]]:
+def product(a: UInt32[Array, "..."], b: UInt32[Array, "..."]) -> tuple[UInt32[Array, "..."], UInt32[Array, "..."]]:
     """High and low word of a 64-bit product, made of 16-bit halves since JAX has no 64 bits by default."""
     half = jnp.uint32(0xFFFF)
     a1, a0, b1, b0 = a >> 16, a & half, b >> 16, b & half
@@ -32,7 +32,7 @@ def cycles(
     whole = jnp.floor(still)
     part = still - whole
     units, fixed = whole.astype(jnp.int32), _fixed(part)
-    high, low = _product(fixed, second.astype(jnp.uint32))
+    high, low = product(fixed, second.astype(jnp.uint32))
     # An unsigned product takes a negative second for 2^32 more, which adds `fixed` to the high word.
     high = jnp.where(second < 0, high - fixed, high)
     inside = units * sample
