@@ -202,4 +202,14 @@ def _told(run: Run, best: str, table: dict[str, dict[str, Any]], takes: Sequence
     model = with_transport_of(run.model, rows)
     final = {**table, best: {**table[best], "esr": _esr(run)}}
     sentences = findings(run, best, final, takes)
-    return Run(model, run.sample_rate, run.settings, run.latents, run.recordings, run.history, figures, sentences)
+    return Run(
+        model,
+        run.sample_rate,
+        run.settings,
+        run.latents,
+        run.recordings,
+        run.history,
+        figures,
+        sentences,
+        run.confidence,
+    )

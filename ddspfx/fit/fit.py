@@ -12,6 +12,7 @@ import optax
 from ddspfx.block import AbstractBlock
 from ddspfx.data.pair import Pair
 from ddspfx.fit.batch import fitting, spans
+from ddspfx.fit.confidence import confidence
 from ddspfx.fit.devices import writes
 from ddspfx.fit.judge import error_to_signal
 from ddspfx.fit.latents import Latents, stack, unstack
@@ -87,7 +88,8 @@ def fit(
     with phase("validation"):
         if settings.match_noise:
             fitted = with_noise_of(fitted, best.latents, takes, parts[0])
-        run = _run(fitted, best.latents, takes, parts, settings, work.history)
+        sure = _sure_of(fitted, best.latents, takes, parts[0], settings)
+        run = _run(fitted, best.latents, takes, parts, settings, work.history, sure)
     if folder is not None and writes():
         run.save(folder)
     return run
@@ -145,6 +147,7 @@ def _run(
     parts: tuple[list[tuple[int, int]], list[tuple[int, int]]],
     settings: Settings,
     history: list[dict[str, float]],
+    sure: list[dict[str, Any]],
 ) -> Run:
     training, later = parts
     figures: dict[str, Any] = {"esr_training": error_to_signal(model, latents, takes, training)}
@@ -167,7 +170,18 @@ def _run(
     delay = delay_path(model)
     rows = {path: [unstack(latents, place)[path] for place in range(len(takes))] for path in latents}
     rows = {path: list(map(_sure, row, takes)) if path == delay else row for path, row in rows.items()}
-    return Run(model, rate, settings, rows, recordings, history, figures)
+    return Run(model, rate, settings, rows, recordings, history, figures, confidence=sure)
+
+
+def _sure_of(
+    model: AbstractBlock, latents: Latents, takes: Sequence[Take], parts: list[tuple[int, int]], settings: Settings
+) -> list[dict[str, Any]]:
+    """How sure each number of a slot is, where that is asked for; what is frozen or solved is known."""
+    if not settings.confidence:
+        return []
+    known = [*settings.freeze, *(f"{path}.*" for path in settings.solve)]
+    found = confidence(model, takes, latents, parts, freeze=known, seconds=settings.confidence)
+    return [one.as_json() for one in found]
 
 
 def _sure(row: Any, take: Take) -> Any:

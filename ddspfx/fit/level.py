@@ -98,12 +98,12 @@ def level_step(
         right += np.bincount(index + j, taps[j] * pull, knots.size)
         for k in range(j + 1):
             bands[j - k] += np.bincount(index + k, taps[j] * taps[k] * power, knots.size)
-    _add_walk(bands, right, knots)
+    add_walk(bands, right, knots)
     step: Float[np.ndarray, " knots"] = solveh_banded(bands, right, lower=True)
     return step
 
 
-def _add_walk(bands: Any, right: Any, knots: Any) -> None:
+def add_walk(bands: Any, right: Any, knots: Any) -> None:
     """The prior of a random walk about its last value, and a faint pull to 0 dB where nothing plays."""
     firm = (DB / WANDER_DB) ** 2 * KNOTS
     bend = firm * np.diff(knots)

@@ -116,7 +116,7 @@ def knot_step(
         right += TEMPER * np.bincount(index + j, taps[j] * pull, knots.size)
         for k in range(j + 1):
             bands[j - k] += TEMPER * np.bincount(index + k, taps[j] * taps[k] * weight, knots.size)
-    prior, tension = _prior(knots, sample_rate, knot_rate)
+    prior, tension = stiff(knots, sample_rate, knot_rate)
     step: Float[np.ndarray, " knots"] = solveh_banded(bands + prior, right - tension, lower=True)
     if hold_mean:
         seen = bands[0] + 1e-12
@@ -155,8 +155,8 @@ def _level(residual: Any) -> Any:
     return np.sqrt(np.maximum(local, LEAST_LEVEL * local.mean()) + 1e-30)
 
 
-def _prior(knots: Any, sample_rate: int, knot_rate: int) -> tuple[Any, Any]:
-    """Bands of DᵀD for first and third differences, and its product with the knots as they are."""
+def stiff(knots: Any, sample_rate: int, knot_rate: int) -> tuple[Any, Any]:
+    """The prior of knots in samples: bands of DᵀD for first and third differences, and its product with the knots."""
     size = knots.size
     speed = max(float(np.std(np.diff(knots))) * knot_rate / sample_rate, LEAST_SPEED)
     stride = speed * sample_rate / knot_rate

@@ -23,7 +23,8 @@ class Run:
 
     `latents` holds, by slot path, one entry a recording (a `Trajectory` for a delay); `recordings` says for each
     recording its name, files, alignment and parts; `history` has a row a validation; `figures` the results;
-    `findings` what they mean, in sentences.
+    `findings` what they mean, in sentences; `confidence` has a row a number of a slot, with its deviation, where that
+    was asked for.
     """
 
     model: AbstractBlock
@@ -34,6 +35,7 @@ class Run:
     history: list[dict[str, float]] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
+    confidence: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def delays(self) -> list[Trajectory]:
@@ -63,6 +65,7 @@ class Run:
             "history": self.history,
             "figures": self.figures,
             "findings": self.findings,
+            "confidence": self.confidence,
         }
         write_atomically(folder / NAME, json.dumps(text, indent=1).encode())
         return folder
@@ -108,4 +111,5 @@ class Run:
             text["history"],
             text["figures"],
             text["findings"],
+            text.get("confidence", []),
         )

@@ -19,6 +19,7 @@ from ddspfx.fit.batch import Material, draw
 from ddspfx.fit.devices import agreed, decided, writes
 from ddspfx.fit.judge import error_to_signal
 from ddspfx.fit.latents import Latents, knob_columns
+from ddspfx.fit.least_squares import least_squares
 from ddspfx.fit.level import levels_followed
 from ddspfx.fit.parts import profiled
 from ddspfx.fit.profile import STEPS, phase
@@ -34,6 +35,8 @@ RETRIES = 8
 """Times that a fit which met NaN starts again from its best, each time at half the learning rate."""
 EXPLORED = 0.2
 """Share of the passes that several random starts run side by side before the best goes on alone."""
+TOLERATED = 1.05
+"""Validation error relative to that before, up to which the numbers of least squares are kept."""
 FREE = ("devices", "minutes", "passes")
 """Settings that may change when a fit is resumed."""
 FILE = "checkpoint.safetensors"
@@ -92,6 +95,7 @@ class Trainer:
                 self.progress.say(f"the {self.settings.minutes:g} minutes are over after pass {self.notes['pass']}")
                 break
         self._last_look()
+        self._sharpened()
         profiled(self.steps, self.learner, draw(self.training, self.settings, 0))
         return self.best
 
@@ -170,9 +174,8 @@ class Trainer:
 
     def _solve(self) -> None:
         """FIR taps in closed form: they need no gradient steps."""
-        for path in self.settings.solve:
-            now, how = self.learner, self.settings
-            model = solved(now.model, path, now.latents, self.takes, self.training, how.evenness, how.ridge)
+        if self.settings.solve:
+            model = self._renewed(self.learner.model, self.learner.latents)
             self.learner = agreed(Learner(model, self.learner.latents, self.learner.optimiser))
 
     def _refine(self) -> None:
@@ -211,6 +214,43 @@ class Trainer:
                 self._validate(float("nan"))
             self._write()
 
+    def _sharpened(self) -> None:
+        """The slots of the best model by least squares; what that finds is kept unless unseen seconds speak against it.
+
+        The whitened error hears what lies below the noise's loudest part, so that an equal ESR is no reason to refuse.
+        """
+        if not self.settings.least_squares or self.notes.get("sharpened"):
+            return
+        how, best = self.settings, self.best
+        freeze = [*how.freeze, *(f"{path}.*" for path in how.solve)]
+        self.learner = Learner(best.model, best.latents, self.learner.optimiser)
+        with phase("optimiser"):
+            found = least_squares(
+                best.model,
+                best.latents,
+                self.takes,
+                self.training,
+                rounds=how.least_squares,
+                freeze=freeze,
+                timed=how.time == "joint",
+                renewed=self._renewed if how.solve else None,
+                say=self.progress.say,
+            )
+        before = self.notes["esr"]
+        self.learner = agreed(Learner(found.model, found.latents, self.learner.optimiser))
+        self.notes["sharpened"] = True
+        self._validate(float("nan"))
+        if self.history[-1]["esr"] <= TOLERATED * before:
+            self.notes["esr"], self.best = self.history[-1]["esr"], Best(self.learner.model, self.learner.latents)
+        self._write()
+
+    def _renewed(self, model: Any, latents: Latents) -> Any:
+        """The model with what is solved in closed form solved again."""
+        how = self.settings
+        for path in how.solve:
+            model = solved(model, path, latents, self.takes, self.training, how.evenness, how.ridge)
+        return model
+
     def _write(self) -> None:
         if self.folder is not None and writes():
             notes = {**self.notes, "history": self.history, "settings": self.settings.model_dump()}
@@ -221,7 +261,7 @@ class Trainer:
         assert self.folder is not None
         path = self.folder / FILE
         (self.learner, self.best), notes = checkpoint.read(path, (self.learner, self.best))
-        old = notes.pop("settings")
+        old = {**Settings().model_dump(), **notes.pop("settings")}
         new = self.settings.model_dump()
         changed = sorted(name for name in new if old.get(name) != new[name] and name not in FREE)
         if changed:

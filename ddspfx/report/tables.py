@@ -56,11 +56,23 @@ def candidates(run: Run) -> list[Row]:
 
 
 def parameters(run: Run) -> list[Row]:
-    """The model's slots in physical units."""
+    """The model's slots in physical units, and how sure each is where that is known."""
+    sure: dict[str, list[str]] = {}
+    for row in run.confidence:
+        sure.setdefault(row["path"], []).append(said(row))
     return [
-        {"path": s.path, "value": s.text, "unit": s.range.unit, "low": f"{s.range.low:g}", "high": f"{s.range.high:g}"}
+        {"path": s.path, "value": s.text, "unit": s.range.unit, "low": f"{s.range.low:g}", "high": f"{s.range.high:g}",
+         "sure": ", ".join(dict.fromkeys(sure.get(s.path, [])))}
         for s in slots(run.model)
-    ]
+    ]  # fmt: skip
+
+
+def said(row: Row) -> str:
+    """The deviation of one number of a slot, as `fit.confidence` states it."""
+    if not row["determined"] or row["deviation"] is None:
+        return "not determined by this recording"
+    percent = "" if row["percent"] is None else f" ({row['percent']:.2g} %)"
+    return f"± {row['deviation']:.2g}{percent}"
 
 
 def recordings(run: Run) -> list[Row]:
