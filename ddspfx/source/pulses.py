@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 WIDTHS = 4.0
 """Widths (standard deviations of the bump) in the duration of a click, from e^-2 of its height to e^-2."""
@@ -60,4 +60,22 @@ def velocity(shape: Pulse, t: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.asarray(shape.size * bell * (2 * math.pi * shape.band * bessel + sinc * t / shape.window**2))
 
 
-__all__ = ["LONGEST", "REACH", "SHORTEST", "Pulse", "pulse", "velocity"]
+def window(sample_rate: int) -> Int[Array, " window"]:
+    """Samples from a pulse's own, before and after it, that hold it."""
+    half = math.ceil(REACH * sample_rate)
+    return jnp.arange(-half, half + 2, dtype=jnp.int32)
+
+
+def scattered(
+    heights: Float[Array, "channels pulses"],
+    waves: Float[Array, "pulses window"],
+    places: Int[Array, "pulses window"],
+    count: int,
+) -> Float[Array, "channels count"]:
+    """Pulses added up, each at its places among the next `count` samples; what lies outside is dropped."""
+    inside = jnp.where(places < 0, count, places).reshape(-1)
+    added = (heights[:, :, None] * waves).reshape(heights.shape[0], -1)
+    return jnp.zeros((heights.shape[0], count), added.dtype).at[:, inside].add(added, mode="drop")
+
+
+__all__ = ["LONGEST", "REACH", "SHORTEST", "Pulse", "pulse", "scattered", "velocity", "window"]

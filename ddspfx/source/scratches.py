@@ -8,15 +8,18 @@ from jaxtyping import Array, Float, Int, UInt32
 from ddspfx.clock import Clock
 from ddspfx.signal.groove import RPMS
 from ddspfx.signal.noise import bits, stream, uniform
+from ddspfx.signal.phase import WORD
 from ddspfx.slot import AbstractSource, Constant, SlotLike, param
 from ddspfx.source.groove import FASTEST, SLOWEST
-from ddspfx.source.pulses import LONGEST, REACH, SHORTEST, pulse, velocity
+from ddspfx.source.pulses import LONGEST, REACH, SHORTEST, pulse, scattered, velocity, window
 from ddspfx.source.steady import refuse_source, steady
-from ddspfx.source.turns import WORDS, turns_of
-from ddspfx.types import Readable
+from ddspfx.source.turns import WORDS, Turns, turns
+from ddspfx.types import Counter, Readable
 
 SLANTED = 0.2
 """Turns; the most by which a scratch drifts in its life."""
+CLEAR = 0.5 - 0.125 - SLANTED / 2
+"""Turns between the beginning of a scratch's own turn and its click, at least."""
 
 
 class Scratches(AbstractSource):
@@ -48,36 +51,43 @@ class Scratches(AbstractSource):
 
     def read(self, channels: int, count: int, clock: Clock) -> Readable:
         rpm = self._steady("rpm", clock)
-        where = turns_of(rpm, count, clock)
-        reach = int((count - 1) * FASTEST / 60 / clock.sample_rate) + 3
-        samples = 60 / rpm * clock.sample_rate / float(WORDS)
-        line = lambda i: self._line(i, where.whole, where.word, reach, samples, channels, clock)  # noqa: E731
-        return jnp.sum(jax.vmap(line)(jnp.arange(self.count, dtype=jnp.int32)), axis=0)
+        now = turns(rpm, clock.second[None], clock.sample[None], clock.sample_rate)
+        run = _turns_met((count - 1) / clock.sample_rate)
+        lines = jnp.arange(self.count, dtype=jnp.int32)
+        heights, waves, places = jax.vmap(lambda line: self._line(line, rpm, now, run, channels, clock))(lines)
+        rows = jnp.moveaxis(heights, 1, 0).reshape(channels, -1)
+        return scattered(rows, waves.reshape(rows.shape[1], -1), places.reshape(rows.shape[1], -1), count)
 
     def _line(
-        self,
-        line: Int[Array, ""],
-        index: UInt32[Array, " count"],
-        word: UInt32[Array, " count"],
-        reach: int,
-        samples: Float[Array, ""],
-        channels: int,
-        clock: Clock,
-    ) -> Readable:
-        """What one scratch after another adds. Its turns begin half a turn before it, so that none is cut in two."""
-        mark = -1 - line[None]
-        start = bits(stream(clock.key, "scratches", self.seed), mark, mark, 2)[:, 0]
-        own = word - start[0]
-        turn = (index - (word < start[0]).astype(jnp.uint32)).astype(jnp.int32)
-        run = turn[0] + jnp.arange(reach, dtype=jnp.int32)
-        place, heights, duration = self._drawn(line, run, start[1], channels, clock)
+        self, line: Int[Array, ""], rpm: Float[Array, ""], now: Turns, run: Counter, channels: int, clock: Clock
+    ) -> tuple[Float[Array, "channels turns"], Float[Array, "turns window"], Int[Array, "turns window"]]:
+        """Heights, clicks and their places of one scratch after another, a click a turn.
+
+        Its turns begin half a turn before it.
+        """
+        start = bits(stream(clock.key, "scratches", self.seed), -1 - line[None], -1 - line[None], 2)[:, 0]
+        own = now.word[0] - start[0]
+        turn = (now.whole[0] - (now.word[0] < start[0]).astype(jnp.uint32)).astype(jnp.int32)
+        angles, heights, duration = self._drawn(line, turn + run, start[1], channels, clock)
+        samples = 60 / rpm * clock.sample_rate
+        near = jnp.rint((run + (jnp.asarray(angles, float) - jnp.asarray(own, float)) * WORD) * samples)
+        near = near.astype(jnp.int32)
+        aim = angles + start[0]
+        # A float32 tells the place in a long take only about; where the disc stands there corrects it.
+        near = near - jnp.rint(self._past(rpm, near, aim, clock) * samples).astype(jnp.int32)
+        places = near[:, None] + window(clock.sample_rate)
+        distance = self._past(rpm, places, aim[:, None], clock) * samples
         shape = pulse(duration, clock.sample_rate)
-        at = turn - turn[0]
-        steps = (own - place[at]).astype(jnp.int32)
-        distance = jnp.asarray(steps, float) * samples
-        wave = velocity(type(shape)(*(field[at] for field in shape)), distance)
-        wave = jnp.where(jnp.abs(distance) < REACH * clock.sample_rate, wave, 0.0)
-        return jnp.stack([row[at] for row in heights]) * wave
+        waves = velocity(type(shape)(*(field[:, None] for field in shape)), distance)
+        return heights, jnp.where(jnp.abs(distance) < REACH * clock.sample_rate, waves, 0.0), places
+
+    def _past(
+        self, rpm: Float[Array, ""], samples: Int[Array, "..."], aim: UInt32[Array, "..."], clock: Clock
+    ) -> Float[Array, "..."]:
+        """By how many turns the disc stands past an angle, `samples` after the block's first."""
+        at = clock.after(samples)
+        word = turns(rpm, at.second, at.sample, clock.sample_rate).word
+        return jnp.asarray((word - aim).astype(jnp.int32), float) * WORD
 
     def _drawn(
         self, line: Int[Array, ""], turn: Int[Array, " turns"], offset: UInt32[Array, ""], channels: int, clock: Clock
@@ -111,6 +121,15 @@ class Scratches(AbstractSource):
 
     def quiet(self) -> AbstractSource:
         return Constant(jnp.zeros(()))
+
+
+def _turns_met(seconds: float) -> Counter:
+    """Turns, counted from that in which a block begins, whose click it may hold.
+
+    A click is at least `CLEAR` of a turn away from the ends of its turn, so a short block meets only its own.
+    """
+    spent = (seconds + 2 * REACH) * FASTEST / 60
+    return jnp.arange(0 if spent < CLEAR else -1, 1 if spent < CLEAR else int(spent) + 2, dtype=jnp.int32)
 
 
 def _normal(u: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -14,7 +14,7 @@ from ddspfx.signal.noise import bits, stream, uniform
 from ddspfx.signal.phase import product
 from ddspfx.slot import AbstractSource, Constant, SlotLike, param
 from ddspfx.source.groove import FASTEST, SLOWEST
-from ddspfx.source.pulses import LONGEST, SHORTEST, pulse, velocity
+from ddspfx.source.pulses import LONGEST, SHORTEST, pulse, scattered, velocity, window
 from ddspfx.source.steady import refuse_source, steady
 from ddspfx.source.turns import turns
 from ddspfx.types import Counter, Readable
@@ -76,27 +76,20 @@ class SurfaceClicks(AbstractSource):
 
     def read(self, channels: int, count: int, clock: Clock) -> Readable:
         rate = clock.sample_rate
-        second, sample = clock.run(count)
-        scaled = sample * CELLS
-        first = scaled[0] // rate
-        cell = (second - second[0]) * CELLS + scaled // rate - first
-        cells = first - 1 + jnp.arange((count - 1) * CELLS // rate + 4, dtype=jnp.int32)
+        first = clock.sample * CELLS // rate - 1
+        cells = first + jnp.arange((count - 1) * CELLS // rate + 4, dtype=jnp.int32)
         drawn = self._drawn(cells, clock)
+        place = cells % CELLS * rate + drawn.place
+        start = cells // CELLS * rate + place // CELLS - clock.sample
+        steps = window(rate)
+        distance = jnp.asarray(steps * CELLS - (place % CELLS)[:, None], float) / CELLS
         shape = pulse(drawn.duration, rate)
-        sums = []
-        for beside in (0, 1, 2):
-            own = cell + beside
-            distance = scaled % rate + (1 - beside) * rate - drawn.place[own]
-            at = type(shape)(*(field[own] for field in shape))
-            wave = jnp.where(jnp.abs(distance) < rate, velocity(at, jnp.asarray(distance, float) / CELLS), 0.0)
-            sums.append(jnp.stack([self._wall(drawn, i, channels)[own] * wave for i in range(channels)]))
-        return sums[0] + sums[1] + sums[2]
-
-    def _wall(self, drawn: Drawn, channel: int, channels: int) -> Float[Array, " cells"]:
-        """Heights on one channel."""
-        if channels == 1:
-            return drawn.height
-        return drawn.height * (drawn.right if channel % 2 else drawn.left)
+        wave = velocity(type(shape)(*(field[:, None] for field in shape)), distance)
+        walls = [
+            drawn.height if channels == 1 else drawn.height * (drawn.right if i % 2 else drawn.left)
+            for i in range(channels)
+        ]
+        return scattered(jnp.stack(walls), wave, start[:, None] + steps, count)
 
     def _drawn(self, cells: Counter, clock: Clock) -> Drawn:
         """What falls in cells, counted from the clock's second."""
