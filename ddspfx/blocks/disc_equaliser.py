@@ -101,9 +101,12 @@ class DiscEqualiser(AbstractBlock):
 
 
 def high_pass(time_constant: float, sample_rate: int) -> Section:
-    """s tau / (1 + s tau), written with a pole that a zero cancels: s (s + 1) / (s + 1)²."""
+    """s tau / (1 + s tau), beside a pole a hundred times faster that a zero cancels: s (s + 100) / ((s + 1) (s + 100)).
+
+    In units of the mean of the two, which is ten times the corner.
+    """
     one = jnp.ones(())
-    return Section(warp(one / (2 * np.pi * time_constant), sample_rate), 2 * one, one, one, 0 * one)
+    return Section(warp(10 * one / (2 * np.pi * time_constant), sample_rate), 10.1 * one, one, 10 * one, 0 * one)
 
 
 __all__ = ["CURVES", "DiscEqualiser", "curve"]
