@@ -103,9 +103,8 @@ def _read(
 
     half = TAPS // 2 * finer
     times = np.arange(-half, count * finer + half) / (sample_rate * finer)
-    dense = interpolate(
-        x, np.where(times < 0, times * 0 - len(x) - 1e3, position(np.maximum(times, 0.0)) * sample_rate)
-    )
+    places = position(np.maximum(times, 0.0)) * sample_rate
+    dense = interpolate(x, np.where(times < 0, -TAPS, places))
     low = firwin(2 * half + 1, EDGE / finer, window=("kaiser", BETA))
     return np.asarray(upfirdn(low, dense, 1, finer)[TAPS : TAPS + count])
 

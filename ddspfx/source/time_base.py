@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from ddspfx.control import Control
 from ddspfx.signal.groove import RPMS
 from ddspfx.slot import AbstractSource, SlotLike
@@ -30,18 +32,21 @@ def warp(share: float, about: float = 0.05, most: float = 1.0) -> Control:
 
 def turning(rpm: SlotLike = RPMS[0], wow_percent: float = 0.1, warp_percent: float = 0.05) -> Revolution:
     """A `Revolution` with the knobs `wow` on the first harmonic and `warp` on the second to the fifth."""
-    shares = (warp(share, warp_percent) for share in SHARES)
-    phases = (0.0, 0.17, 0.61, 0.38, 0.83, 0.0, 0.0, 0.0)
-    return Revolution(wow(wow_percent), *shares, phases=phases, rpm=rpm)
+    second, third, fourth, fifth = (warp(share, warp_percent) for share in SHARES)
+    phases = np.array([0.0, 0.17, 0.61, 0.38, 0.83, 0.0, 0.0, 0.0])
+    return Revolution(wow(wow_percent), second, third, fourth, fifth, phases=phases, rpm=rpm)
 
 
 def motor_flutter(about: float = 0.04, most: float = 0.5, seed: int = 11) -> Sum:
     """Flutter of the knob `flutter` (per cent of speed, RMS): half its power at the motor's pole, half a bearing's."""
-    parts = (
-        (LFO(POLE_HZ, math.sqrt(2.0)), 2 * math.pi * POLE_HZ),
-        (Wander(FLUTTER_HZ, seed=seed), FLUTTER_HZ * SLOPE),
+    pole, bearing = LFO(POLE_HZ, math.sqrt(2.0)), Wander(FLUTTER_HZ, seed=seed)
+    half = math.sqrt(0.5)
+    return Sum(
+        (
+            _percent("flutter", about, most, pole, 2 * math.pi * POLE_HZ, half),
+            _percent("flutter", about, most, bearing, FLUTTER_HZ * SLOPE, half),
+        )
     )
-    return Sum(tuple(_percent("flutter", about, most, *part, math.sqrt(0.5)) for part in parts))
 
 
 def belt_drift(about: float = 0.02, most: float = 0.5, seed: int = 12) -> Scaled:
