@@ -20,6 +20,7 @@ from .blocks.curve import HardClip, Polynomial, Rational, SoftClip, Tanh
 from .blocks.delay import FixedDelay, VariableDelay
 from .blocks.disc_equaliser import DiscEqualiser
 from .blocks.dynamics import Compressor, EnvelopeFollower
+from .blocks.elliptical import EllipticalEQ
 from .blocks.equaliser import GraphicEQ, ParametricEQ
 from .blocks.feedback import Feedback
 from .blocks.filter import AllPass, BandPass, HighPass, HighShelf, LowPass, LowShelf, Notch, Peak
@@ -65,6 +66,7 @@ from .source.groove import GrooveSpeed, SidePosition
 from .source.lfo import LFO
 from .source.noise import Noise
 from .source.trajectory import Trajectory
+from .source.vertical import Vertical
 from .source.wander import Wander
 from .storage import load, save
 from .stream import Stream

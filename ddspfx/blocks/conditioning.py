@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from ddspfx.clock import Clock
 from ddspfx.control import features, width
-from ddspfx.slot import AbstractKnob, AbstractSlot
+from ddspfx.slot import AbstractKnob, AbstractSlot, AbstractSource
 from ddspfx.types import RandomKey
 
 CONDITIONINGS = ("film", "concat")
@@ -19,10 +19,10 @@ LEVEL = 18.0
 
 
 def knobs(controls: Sequence[AbstractSlot]) -> tuple[AbstractSlot, ...]:
-    """The controls of a network as a tuple. Raises TypeError for anything but `Control` and `Switch`."""
+    """The controls of a network as a tuple. Raises TypeError for anything but `Control`, `Switch` and sources."""
     for control in controls:
-        if not isinstance(control, AbstractKnob):
-            raise TypeError(f"controls holds {control!r}, but must hold Control or Switch alone")
+        if not isinstance(control, AbstractKnob | AbstractSource):
+            raise TypeError(f"controls holds {control!r}, but must hold Control, Switch or a source")
     return tuple(controls)
 
 

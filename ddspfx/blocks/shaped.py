@@ -2,7 +2,6 @@
 
 import abc
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Complex, Float
@@ -26,8 +25,15 @@ class AbstractShaped(AbstractBlock):
     Linear is half the taps late, minimum is not late. State: the last taps - 1 samples a channel.
     """
 
-    taps: eqx.AbstractVar[int]
-    phase: eqx.AbstractVar[str]
+    @property
+    @abc.abstractmethod
+    def taps(self) -> int:
+        """How many, at 48 kHz."""
+
+    @property
+    @abc.abstractmethod
+    def phase(self) -> str:
+        """ "linear" or "minimum"."""
 
     @abc.abstractmethod
     def wanted(self, frequencies: ArrayLike, clock: Clock) -> Float[Array, "channels_or_1 frequencies"]:

@@ -6,17 +6,17 @@ from typing import Self
 import equinox as eqx
 
 from ddspfx.block import AbstractBlock
-from ddspfx.blocks.chain import AbstractNamed, Mix, Serial
+from ddspfx.blocks.chain import Serial
 from ddspfx.blocks.gain import Gain
-from ddspfx.clock import Clock
 from ddspfx.control import Control
 from ddspfx.models.machine import MACHINES, USUAL
+from ddspfx.models.played import AbstractPlayed
 from ddspfx.models.tape_parts import driven, head, magnetised, noises, recording, transport
 from ddspfx.slot import SlotLike, fill, param, replace
-from ddspfx.types import Audio, RandomKey, State
+from ddspfx.types import RandomKey
 
 
-class Tape(AbstractNamed):
+class Tape(AbstractPlayed):
     """A tape machine to play, to turn and to fit: y = (1 - mix) x + mix T(x), T these blocks in a row.
 
         coupling -> record -> lineup -> tape (-> correction) -> loss -> bump -> azimuth -> transport
@@ -84,26 +84,6 @@ class Tape(AbstractNamed):
         """One with its main blocks: the others are examples of their own."""
         others = ("bump", "azimuth", "dropouts", "modulation", "print", "crosstalk", "hiss", "hum")
         return (cls().without(*others),)
-
-    def _mixed(self) -> Mix:
-        return Mix(Serial(**dict(zip(self.names, self.blocks, strict=True))), self.mix)
-
-    def init_state(self, channels: int, sample_rate: int) -> State:
-        return self._mixed().init_state(channels, sample_rate)
-
-    def __call__(self, x: Audio, state: State, clock: Clock) -> tuple[Audio, State]:
-        return self._mixed()(x, state, clock)
-
-    def latency(self, sample_rate: int) -> float:
-        return self._mixed().latency(sample_rate)
-
-    def without(self, *names: str) -> Self:
-        """The machine without some of its blocks. Raises ValueError for a name that it has not."""
-        missing = sorted(set(names) - set(self.names))
-        if missing:
-            raise ValueError(f"no block is called {', '.join(missing)}; this machine has {', '.join(self.names)}")
-        kept = [(name, block) for name, block in zip(self.names, self.blocks, strict=True) if name not in names]
-        return replace(self, names=tuple(name for name, _ in kept), blocks=tuple(block for _, block in kept))
 
 
 __all__ = ["Tape"]
