@@ -15,6 +15,7 @@ from .blocks.biquad import Biquad
 from .blocks.cartridge import Cartridge
 from .blocks.cartridge_crosstalk import CartridgeCrosstalk
 from .blocks.chain import MidSide, Mix, Parallel, PerChannel, Serial
+from .blocks.contact_loss import ContactLoss
 from .blocks.crosstalk import Crosstalk
 from .blocks.curve import HardClip, Polynomial, Rational, SoftClip, Tanh
 from .blocks.delay import FixedDelay, VariableDelay
@@ -32,6 +33,7 @@ from .blocks.hysteresis import Hysteresis
 from .blocks.learned_curve import MLPCurve, SplineCurve
 from .blocks.level import Level
 from .blocks.lift import Lift
+from .blocks.mistracking import Mistracking
 from .blocks.mlp import MLP
 from .blocks.modulation_noise import ModulationNoise
 from .blocks.one_pole import DCBlocker, OnePole
@@ -43,6 +45,8 @@ from .blocks.tape_equaliser import TapeEqualiser
 from .blocks.tape_loss import TapeLoss
 from .blocks.tcn import TCN
 from .blocks.time_constants import TimeConstants
+from .blocks.tracing import Tracing
+from .blocks.tracking_angle import TrackingAngle
 from .clock import Clock
 from .control import Control, Switch, at, controls
 from .data.devices.tape import Simulated, TapeSimulator
