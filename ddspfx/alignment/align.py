@@ -1,10 +1,9 @@
 """Where in time, how loud, how fast and which way round a wet recording lies against its dry one."""
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ddspfx.alignment.candidates import best_lag
 from ddspfx.alignment.checks import is_silent, odd_match, odd_sound
@@ -13,8 +12,11 @@ from ddspfx.alignment.correlation import global_peak
 from ddspfx.alignment.interpolate import Reals, sample_at
 from ddspfx.alignment.line import is_drift, level_line, robust_line
 from ddspfx.alignment.local_lags import Lags, block_lags
+from ddspfx.alignment.result import Alignment as Alignment
+from ddspfx.alignment.result import Clock
 from ddspfx.alignment.search import scattered_lag, search_speed
 from ddspfx.alignment.stack import stacked_line
+from ddspfx.alignment.vinyl import aligned_record
 
 _BLOCK = 0.37  # s
 _FEW = 4
@@ -29,66 +31,16 @@ _FARTHEST = 12.0  # s
 _BASS, _ALL_BASS = 300.0, 0.85  # Hz below which so much of wet's power makes it all bass
 _COHERENT, _DOUBTFUL = 0.5, 0.1  # coherence there of a pair beyond doubt; what is left of the confidence without any
 _CLEARLY = 1.002  # times the coherence, for a line to be believed over none
-_WHOLE = 5e-4  # samples from a whole number that count as whole: a digital device delays by samples
 
 
-@dataclass(frozen=True)
-class Alignment:
-    """How wet lies against dry: wet(t) ≈ polarity · gain · dry(speed · t - latency), t in seconds of wet.
+TRANSPORTS = ("tape", "vinyl")
 
-    `latency`: seconds by which wet is later at the start of wet's clock (negative: earlier). Where time wobbles,
-    the mean. `speed`: seconds of dry that wet plays in a second; above 1 wet runs fast and is shorter. `drift`:
-    (1 - speed) · wet's duration, the seconds that the delay grows over the file. `gain` is the least-squares
-    factor, positive; `polarity` its sign. `swapped`: wet's left is dry's right. `offset`: what each wet channel
-    is later than `latency`, in seconds. `confidence`: 0 (unrelated) to 1. `warnings`: plain sentences.
-    """
-
-    latency: float
-    drift: float
-    polarity: int
-    gain: float
-    speed: float
-    swapped: bool
-    offset: tuple[float, ...]
-    confidence: float
-    warnings: tuple[str, ...]
-    sample_rate: int
-    length: int
-
-    def warp(self, dry: ArrayLike) -> NDArray[Any]:
-        """`dry`, (channels, samples) or (samples,), on wet's clock, as long as wet, channels swapped where wet's are.
-
-        Whole delays at speed 1 move samples untouched; else a band-limited spline reads between them. Level and
-        polarity stay.
-        """
-        x = np.asarray(dry)
-        rows = np.atleast_2d(x).astype(np.float64)
-        rows = rows[::-1] if self.swapped and len(rows) == 2 else rows
-        positions = _Clock(self.latency * self.sample_rate, 1 - self.speed).positions(self.length)
-        y = np.stack([sample_at(row, positions) for row in rows])
-        return (y if x.ndim == 2 else y[0]).astype(x.dtype if np.issubdtype(x.dtype, np.floating) else np.float64)
+_Found = tuple[Clock, int, float, int]  # the clock, the polarity, the confidence, the block
 
 
-class _Clock(NamedTuple):
-    """Delay in samples at wet sample n: start + slope·n."""
-
-    start: float
-    slope: float
-
-    def positions(self, length: int) -> Reals:
-        n = np.arange(length)
-        start = round(self.start) if abs(self.start - round(self.start)) < _WHOLE else self.start
-        return n - (start + self.slope * n)
-
-    def corrected(self, start: float, slope: float) -> "_Clock":
-        """With lags start + slope·n found after the warp put on top: d ← d + (1 - d′)·r."""
-        return _Clock(self.start + (1 - self.slope) * start, self.slope + (1 - self.slope) * slope)
-
-
-_Found = tuple[_Clock, int, float, int]  # the clock, the polarity, the confidence, the block
-
-
-def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignment:
+def align(
+    dry: ArrayLike, wet: ArrayLike, sample_rate: int, *, transport: Literal["tape", "vinyl"] = "tape"
+) -> Alignment:
     """Finds offset, speed, level, polarity and channel order of `wet` against `dry`.
 
     Arrays (channels, samples) or (samples,), of any lengths, NumPy or JAX; the work is in float64. The lag is, of
@@ -97,9 +49,16 @@ def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignment:
     (Theil–Sen), searched within ±4.6 % when the blocks disagree, and 1 unless the line stands clear of the wander;
     the fraction of a sample is the phase's, weighted by coherence (Hannan and Thomson 1973,
     "Estimating group delay").
-    Raises ValueError for empty, non-finite or unequal-channel input. A silent or unrelated pair is no error: see
-    `confidence` and `warnings`.
+    A `transport` of "vinyl" is a record, which starts anywhere, drifts, turns, skips and repeats grooves: the delay is
+    then a curve with jumps (see `aligned_record`), found within 5 % of speed and in memory beyond the audio of an
+    eighth of it.
+    Raises ValueError for empty, non-finite or unequal-channel input, another transport, and a record shorter than a
+    second. A silent or unrelated pair is no error: see `confidence` and `warnings`.
     """
+    if transport not in TRANSPORTS:
+        raise ValueError(f"transport is {transport!r}, but must be {' or '.join(TRANSPORTS)}")
+    if transport == "vinyl":
+        return aligned_record(dry, wet, sample_rate)
     x, y = signal(dry, "dry"), signal(wet, "wet")
     if x.shape[0] != y.shape[0]:
         raise ValueError(f"dry has {x.shape[0]} channels and wet {y.shape[0]}, but both must have the same: mix one")
@@ -149,7 +108,7 @@ def _middle(x: Reals) -> Reals:
     return mid if np.sum(mid**2) > 0.05 * np.sum(x**2) else x[:1]
 
 
-def _warped(x: Reals, clock: _Clock, length: int) -> Reals:
+def _warped(x: Reals, clock: Clock, length: int) -> Reals:
     positions = clock.positions(length)
     return np.stack([sample_at(row, positions) for row in x])
 
@@ -165,11 +124,11 @@ def _coarse(x: Reals, y: Reals, sample_rate: int) -> _Found:
     First without a speed error, then with one, then in short blocks for a device that wobbles heavily.
     """
     size = _block(y.shape[1], sample_rate)
-    start = _Clock(best_lag(x, y, sample_rate).lag, 0.0)
+    start = Clock(best_lag(x, y, sample_rate).lag, 0.0)
     found = [_proven(x, y, _agreement(x, y, start, sample_rate, size), sample_rate)]
     if found[0][2] < _TRUSTED:
         for speed, delay in search_speed(x[0], y[0], sample_rate):
-            there = _agreement(x, y, _Clock(delay, 1 - speed), sample_rate, size)
+            there = _agreement(x, y, Clock(delay, 1 - speed), sample_rate, size)
             found.append(_proven(x, y, there, sample_rate))
         if max(each[2] for each in found) < _TRUSTED:
             found.append(_proven(x, y, _crowd(x, y, sample_rate, max(64, size // 4)), sample_rate))
@@ -187,7 +146,7 @@ def _proven(x: Reals, y: Reals, found: _Found, sample_rate: int) -> _Found:
     return clock, sign, confidence * float(np.clip(coherent / (_COHERENT * power), _DOUBTFUL, 1.0)), size
 
 
-def _agreement(x: Reals, y: Reals, clock: _Clock, sample_rate: int, size: int) -> _Found:
+def _agreement(x: Reals, y: Reals, clock: Clock, sample_rate: int, size: int) -> _Found:
     """The clock moved onto a line through the blocks' lags, twice, and the share of blocks that lie near it."""
     sign, share = 1, 0.0
     for _ in range(2):
@@ -213,17 +172,17 @@ def _crowd(x: Reals, y: Reals, sample_rate: int, size: int) -> _Found:
     """
     reach = min(max(x.shape[1], y.shape[1]), int(_FARTHEST * sample_rate))
     start = scattered_lag(x[0], y[0], size, reach)
-    lags = block_lags(_warped(x, _Clock(start, 0.0), y.shape[1]), y, size, 1, size)
+    lags = block_lags(_warped(x, Clock(start, 0.0), y.shape[1]), y, size, 1, size)
     audible = lags.lags[lags.heights > 0]
     if len(audible) < 4:
-        return _Clock(start, 0.0), 1, 0.0, size
+        return Clock(start, 0.0), 1, 0.0, size
     near = np.abs(audible - np.median(audible)) < _CROWD * sample_rate
     smooth = float(np.mean(np.abs(np.diff(audible)) < _FASTEST * size / 2))
     confidence = float(np.clip((smooth - _CHANCE) / (1 - _CHANCE), 0.0, 1.0))
-    return _Clock(round(start + float(np.mean(audible[near]))), 0.0), 1, confidence, size
+    return Clock(round(start + float(np.mean(audible[near]))), 0.0), 1, confidence, size
 
 
-def _are_swapped(x: Reals, y: Reals, clock: _Clock) -> bool:
+def _are_swapped(x: Reals, y: Reals, clock: Clock) -> bool:
     if x.shape[0] == 1:
         return False
     xw = _warped(x, clock, y.shape[1])
@@ -232,7 +191,7 @@ def _are_swapped(x: Reals, y: Reals, clock: _Clock) -> bool:
     return match[0][1] + match[1][0] > 1.05 * (match[0][0] + match[1][1])
 
 
-def _fine(x: Reals, y: Reals, clock: _Clock, sign: int, size: int) -> tuple[_Clock, int]:
+def _fine(x: Reals, y: Reals, clock: Clock, sign: int, size: int) -> tuple[Clock, int]:
     """A clear speed error refined on ever truer warps, or none; then the fraction of a sample."""
     steady, spread, drifts = _steady(x, y, clock, size, sign)
     clock, sign, spread = _drifting(x, y, clock, steady, sign, size) if drifts else (steady, sign, spread)
@@ -242,17 +201,17 @@ def _fine(x: Reals, y: Reals, clock: _Clock, sign: int, size: int) -> tuple[_Clo
     return clock.corrected(lag, 0.0), sign
 
 
-def _steady(x: Reals, y: Reals, clock: _Clock, size: int, sign: int) -> tuple[_Clock, float, bool]:
+def _steady(x: Reals, y: Reals, clock: Clock, size: int, sign: int) -> tuple[Clock, float, bool]:
     """The clock at speed 1, whole unless time wobbles; the wander about it; and whether a slope would be clear."""
     lags = _lags(_warped(x, clock, y.shape[1]), y, size, sign)
     delays = clock.start + clock.slope * lags.centres + (1 - clock.slope) * lags.lags
     line = robust_line(lags.centres, delays, 0.05)
     level = level_line(lags.centres, delays, 0.05)
     start = level.start if level.spread > _WOBBLE else round(level.start)
-    return _Clock(start, 0.0), level.spread, is_drift(line, y.shape[1], len(delays))
+    return Clock(start, 0.0), level.spread, is_drift(line, y.shape[1], len(delays))
 
 
-def _drifting(x: Reals, y: Reals, clock: _Clock, steady: _Clock, sign: int, size: int) -> tuple[_Clock, int, float]:
+def _drifting(x: Reals, y: Reals, clock: Clock, steady: Clock, sign: int, size: int) -> tuple[Clock, int, float]:
     """The best clock with a speed error, its polarity and its wander; or the steady one where it coheres as well."""
     clock, other = _stacked(x, y, clock, sign, size)
     spread = 0.0
@@ -265,7 +224,7 @@ def _drifting(x: Reals, y: Reals, clock: _Clock, steady: _Clock, sign: int, size
     return steady, sign, spread
 
 
-def _stacked(x: Reals, y: Reals, clock: _Clock, sign: int, size: int) -> tuple[_Clock, int]:
+def _stacked(x: Reals, y: Reals, clock: Clock, sign: int, size: int) -> tuple[Clock, int]:
     """The clock from the stacked correlations where dry and wet then cohere better, else as it was."""
     start, slope, other = stacked_line(_warped(x, clock, y.shape[1]), y, size, _SLIP)
     there = clock.corrected(start, slope)
@@ -273,7 +232,7 @@ def _stacked(x: Reals, y: Reals, clock: _Clock, sign: int, size: int) -> tuple[_
     return (there, other) if better else (clock, sign)
 
 
-def _coherence(x: Reals, y: Reals, clock: _Clock, size: int) -> float:
+def _coherence(x: Reals, y: Reals, clock: Clock, size: int) -> float:
     return float(welch(_warped(x, clock, y.shape[1]), y, size).coherence().sum())
 
 
