@@ -142,12 +142,17 @@ def _places(frequencies: tuple[float, ...], size: int, sample_rate: int) -> Floa
 
 
 def spectrum_taps(levels: Float[Array, " bands"], frequencies: tuple[float, ...], size: int, sample_rate: int) -> Mono:
-    """An FIR of unit energy whose magnitude runs through `levels` (dB) at `frequencies` (Hz), of linear phase.
+    """An FIR of unit energy whose magnitude runs through `levels` (dB) at `frequencies` (Hz), of linear phase."""
+    taps = level_taps(levels, frequencies, size, sample_rate)
+    return jnp.asarray(taps / jnp.sqrt(jnp.sum(taps**2)))
+
+
+def level_taps(levels: Float[Array, " bands"], frequencies: tuple[float, ...], size: int, sample_rate: int) -> Mono:
+    """An FIR whose magnitude runs through `levels` (dB) at `frequencies` (Hz), of linear phase.
 
     The inverse FFT of the magnitudes, centred, times a Hann window, so that details finer than
     4 sample_rate / size Hz are smoothed.
     """
     magnitude = jnp.exp(float(np.log(10) / 20) * (jnp.asarray(_places(frequencies, size, sample_rate), float) @ levels))
     window = jnp.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size), float)
-    taps = jnp.roll(jnp.fft.irfft(magnitude, size), size // 2) * window
-    return jnp.asarray(taps / jnp.sqrt(jnp.sum(taps**2)))
+    return jnp.asarray(jnp.roll(jnp.fft.irfft(magnitude, size), size // 2) * window)

@@ -19,9 +19,10 @@ from ddspfx.types import Audio, Readable
 HIGHEST = 100.0
 """Hz."""
 BROADEST = 1.0
-FREQUENCIES = (13.5, 25.6, 39.0)
-QUALITIES = (6.0, 6.0, 6.0)
-LEVELS = (0.0, -8.0, -16.0)
+FREQUENCIES = (10.0, 13.5, 25.0, 39.4)
+QUALITIES = (3.0, 5.0, 3.0, 6.0)
+LEVELS = (-5.1, 0.0, -5.7, -15.1)
+"""Of a record: see `surface_noise.MEASURED`."""
 
 
 class Rumble(AbstractSource):
@@ -38,7 +39,7 @@ class Rumble(AbstractSource):
     frequencies: SlotLike = param(1.0, HIGHEST, "Hz", log=True)
     qualities: SlotLike = param(BROADEST, 100.0, "", log=True)
     levels: SlotLike = param(-80.0, 20.0, "dB")
-    lateral: SlotLike = param(0.0, 1.0, "", default=0.05)
+    lateral: SlotLike = param(0.0, 1.0, "", default=0.02)
     seed: int = eqx.field(static=True, default=0)
 
     def __init__(
@@ -46,7 +47,7 @@ class Rumble(AbstractSource):
         frequencies: SlotLike | tuple[float, ...] = FREQUENCIES,
         qualities: SlotLike | tuple[float, ...] = QUALITIES,
         levels: SlotLike | tuple[float, ...] = LEVELS,
-        lateral: SlotLike = 0.05,
+        lateral: SlotLike = 0.02,
         seed: int = 0,
     ):
         arrays = (jnp.asarray(s, float) if isinstance(s, tuple) else s for s in (frequencies, qualities, levels))

@@ -54,18 +54,18 @@ class SurfaceClicks(AbstractSource):
     the revolution at `rpm`, most of them at the angle `phase` (turns). The least height is one: the level of the
     block that adds them sets it. Durations are spread evenly over their logarithm from `shortest` to `longest`
     seconds, between the points where the bump has e^-2 of its height; the peak of a click too short for the sample
-    rate is as much lower as its band is narrower. A share `both` of the clicks is on both walls, as a vertical
-    movement (right = -left), the others on either. Channels are the walls; one channel hears all clicks.
+    rate is as much lower as its band is narrower. A share `both` of the clicks is on both walls, as a lateral
+    movement (right = left), the others on either. Channels are the walls; one channel hears all clicks.
     Heights and durations have slopes, arrivals have none. `arrivals` lists the same clicks. Raises ValueError where
-    a source is given for another slot. Source of the tail: measured, see `benchmarks.vinyl_noise`.
+    a source is given for another slot. Shape, tail and share are those of a record, see `benchmarks.vinyl_noise`.
     """
 
-    rate: SlotLike = param(1e-3, 200.0, "1/s", default=20.0, log=True)
+    rate: SlotLike = param(1e-3, 200.0, "1/s", default=60.0, log=True)
     tail: SlotLike = param(0.5, 8.0, "", default=1.7)
-    shortest: SlotLike = param(SHORTEST, LONGEST, "s", default=SHORTEST, log=True)
-    longest: SlotLike = param(SHORTEST, LONGEST, "s", default=2e-4, log=True)
-    both: SlotLike = param(0.0, 1.0, "", default=0.5)
-    locking: SlotLike = param(0.0, 1.0, "", default=0.3)
+    shortest: SlotLike = param(SHORTEST, LONGEST, "s", default=6e-5, log=True)
+    longest: SlotLike = param(SHORTEST, LONGEST, "s", default=5e-4, log=True)
+    both: SlotLike = param(0.0, 1.0, "", default=0.65)
+    locking: SlotLike = param(0.0, 1.0, "", default=0.4)
     phase: SlotLike = param(0.0, 1.0, "turns", default=0.0)
     rpm: SlotLike = param(SLOWEST, FASTEST, "rpm", default=RPMS[0])
     seed: int = eqx.field(static=True, default=0)
@@ -103,7 +103,7 @@ class SurfaceClicks(AbstractSource):
         within = product(words[2], jnp.full_like(words[2], clock.sample_rate))[0].astype(jnp.int32)
         together = uniform(words[4]) < self._steady("both", clock)
         left = jnp.asarray(words[5] & 1, float)
-        return Drawn(within, height, duration, jnp.where(together, 1.0, left), jnp.where(together, -1.0, 1.0 - left))
+        return Drawn(within, height, duration, jnp.where(together, 1.0, left), jnp.where(together, 1.0, 1.0 - left))
 
     def _chance(self, second: Counter, place: Counter, clock: Clock) -> Float[Array, " cells"]:
         """Of a click in a cell, by where the disc stands as the cell begins."""

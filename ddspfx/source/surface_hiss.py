@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from ddspfx.clock import Clock
-from ddspfx.signal.colour import spectrum_taps
+from ddspfx.signal.colour import level_taps
 from ddspfx.signal.groove import RPMS
 from ddspfx.signal.noise import bits, filtered, gaussian, stream
 from ddspfx.slot import AbstractSource, Constant, Param, SlotLike, param, read
 from ddspfx.source.groove import FASTEST, SLOWEST
-from ddspfx.source.noise import TAPS_RATE, correlated
+from ddspfx.source.noise import TAPS_RATE
 from ddspfx.source.steady import refuse_source, steady
 from ddspfx.source.turns import turns_of
 from ddspfx.types import Audio, Mono, Readable
@@ -20,7 +20,10 @@ from ddspfx.types import Audio, Mono, Readable
 HARMONICS = 4
 KNOTS = (30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 20_000.0)
 """Hz."""
-LEVELS = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+LEAST = 1e-6
+"""Of the power, -60 dB: what a correlation of 1 or -1 leaves of the other movement."""
+LEVELS = (-2.75, -2.75, 0.0, -1.24, -7.27, -11.59, -12.94)
+"""dB, of a record: see `surface_noise.MEASURED`."""
 
 
 class SurfaceHiss(AbstractSource):
@@ -31,7 +34,8 @@ class SurfaceHiss(AbstractSource):
     `levels` (dB) at `frequencies` (Hz) are spectral densities, for both walls alike or a row a wall; between them the
     level runs straight over log frequency, beyond them it holds. Their mean falls out since the RMS is one. `depth` is
     one number, which the k-th harmonic has 1 / k^2 of, or one a harmonic; `phase` (turns) alike. `growth` in dB is
-    what wear adds, a number, a knob or a source that follows the side (`Wear`). `correlation` is that of the walls.
+    what wear adds, a number, a knob or a source that follows the side (`Wear`). `correlation` is that of the walls, one
+    number or one a frequency: 1 moves sideways (left = right), -1 up and down (left = -right).
     Noise is drawn again as far back as the FIR of `taps` (at 48 kHz) reaches: there is no state. Raises ValueError
     where a source is given for another slot, frequencies do not rise or are not as many as the levels.
     """
@@ -53,14 +57,15 @@ class SurfaceHiss(AbstractSource):
         depth: SlotLike = 0.1,
         phase: SlotLike = 0.0,
         growth: SlotLike = 0.0,
-        correlation: SlotLike = 0.0,
+        correlation: SlotLike | Sequence[float] = 0.0,
         rpm: SlotLike = RPMS[0],
         seed: int = 0,
         taps: int = 256,
     ):
         self.frequencies, self.depth, self.phase, self.growth = tuple(frequencies), depth, phase, growth
         self.levels = jnp.asarray(levels, float) if isinstance(levels, Sequence) else levels
-        self.correlation, self.rpm, self.seed, self.taps = correlation, rpm, seed, taps
+        self.correlation = jnp.asarray(correlation, float) if isinstance(correlation, Sequence) else correlation
+        self.rpm, self.seed, self.taps = rpm, seed, taps
 
     def __check_init__(self) -> None:
         f = np.asarray(self.frequencies)
@@ -68,6 +73,8 @@ class SurfaceHiss(AbstractSource):
             raise ValueError(f"frequencies is {self.frequencies}, but must be two or more, rising from above 0 Hz")
         if isinstance(self.levels, Param) and np.shape(self.levels.raw)[-1:] != f.shape:
             raise ValueError(f"levels has shape {np.shape(self.levels.raw)}, but must have one for each of {f.size}")
+        if isinstance(self.correlation, Param) and np.size(self.correlation.raw) not in (1, f.size):
+            raise ValueError(f"correlation has {np.size(self.correlation.raw)} numbers, but must have 1 or {f.size}")
         if self.taps < 8:
             raise ValueError(f"taps is {self.taps}, but must be at least 8")
         for name in ("levels", "depth", "phase", "correlation", "rpm"):
@@ -75,20 +82,26 @@ class SurfaceHiss(AbstractSource):
 
     def read(self, channels: int, count: int, clock: Clock) -> Readable:
         size = 2 * max(4, round(self.taps * clock.sample_rate / TAPS_RATE / 2))
-        second, sample = clock.after(1 - size).run(count + size - 1)
-        white = gaussian(bits(stream(clock.key, "surface hiss", self.seed), second, sample, channels))
-        if channels > 1:
-            white = correlated(white, read(self.correlation, white, clock))
-        own = self._coloured(white, size, clock)
+        own = self._coloured(channels, count, size, clock)
         gain = jnp.exp(float(np.log(10) / 20) * read(self.growth, own, clock))
         return own * gain * self._modulation(count, clock)
 
-    def _coloured(self, white: Audio, size: int, clock: Clock) -> Audio:
+    def _coloured(self, channels: int, count: int, size: int, clock: Clock) -> Audio:
+        """Lateral and vertical noise, each with its share of the walls' spectra."""
+        second, sample = clock.after(1 - size).run(count + size - 1)
+        white = gaussian(bits(stream(clock.key, "surface hiss", self.seed), second, sample, 2))
         levels = steady(self.levels, "levels", 1, clock).reshape(-1, len(self.frequencies))
-        taps = [spectrum_taps(row, self.frequencies, size, clock.sample_rate) for row in levels]
-        if len(taps) == 1:
-            return filtered(white, taps[0])
-        return jnp.concatenate([filtered(white[i : i + 1], taps[i % len(taps)]) for i in range(white.shape[0])])
+        correlation = steady(self.correlation, "correlation", 1, clock).reshape(-1)
+        shares = [10 * jnp.log10(jnp.maximum((1 + sign * correlation) / 2, LEAST)) for sign in (1.0, -1.0)]
+        walls = []
+        for row in levels:
+            taps = [level_taps(row + share, self.frequencies, size, clock.sample_rate) for share in shares]
+            unit = jnp.sqrt(jnp.sum(jnp.stack(taps) ** 2))
+            walls.append([filtered(white[k : k + 1], taps[k] / unit)[0] for k in range(2)])
+        parts = [walls[i % len(walls)] for i in range(channels)]
+        return jnp.stack(
+            [lateral + vertical if i % 2 == 0 else lateral - vertical for i, (lateral, vertical) in enumerate(parts)]
+        )
 
     def _modulation(self, count: int, clock: Clock) -> Mono:
         angle = turns_of(steady(self.rpm, "rpm", 1, clock).reshape(()), count, clock).angle
