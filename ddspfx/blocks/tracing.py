@@ -93,7 +93,7 @@ class Tracing(AbstractBlock):
     def examples(cls) -> tuple["Tracing", ...]:
         from ddspfx.source.groove import GrooveSpeed
 
-        return cls(), cls(8.0, GrooveSpeed())
+        return cls(), cls(25.0, GrooveSpeed(position=1.0))
 
 
 HALF = half_length(EDGE, REJECTION)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from ddspfx.types import Audio
 
 Taps = Float[np.ndarray, " taps"]
-FRAME = 48
+FRAME = 32
 """Samples of the lower rate that are made together."""
 
 

@@ -28,8 +28,8 @@ def swung(
     `line` is v, (length - count) / 2 samples on either side of the `count` that are asked for, of which those but
     `MARGIN` are as far as tau can go; `slope` is k times the time of a sample, (channels or 1, count or 1). The
     displacement is y[n + 1] = (1 - leak) y[n] + v, with Euler and Maclaurin's correction to the middle of the sample;
-    `start` is that sum before the first sample, and is returned for the next. tau is k y / (1 - k v), right to the
-    third order. The second harmonic of a tone is k v, half of it from the delay and half from the division.
+    `start` is that sum before the first sample, and is returned for the next. tau is right to
+    the third order of k. The second harmonic of a tone is k v, half of it from the delay and half from the division.
     """
     pad = (line.shape[1] - count) // 2
     v = line[:, pad : pad + count]
@@ -38,7 +38,10 @@ def swung(
     mean = smooth(v, rate, rate, start)
     ahead, behind = line[:, pad + 1 : pad + 1 + count], line[:, pad - 1 : pad - 1 + count]
     y = mean / leak - v / 2 - (ahead - behind) / 24
-    tau = held(slope * y / (1 - held(slope * v, STEEPEST)), pad - MARGIN)
+    most, still = pad - MARGIN, 1 - held(slope * v, STEEPEST)
+    tau = held(slope * y / still, most)
+    # y(t + tau) = y + v tau + v' tau^2 / 2, the last with the tau that the first two give.
+    tau = held(slope * (y + (ahead - behind) / 4 * tau * tau) / still, most)
     start_at = jnp.full((1, 1), pad, jnp.int32)
     w = lagged_read(line[:, :0], line, start_at, -tau, kernel(SINC), count)
     return w / (1 - held(slope * w, STEEPEST)), mean[:, -1]
