@@ -72,8 +72,9 @@ def slots(model: Any) -> list[SlotInfo]:
     """The slots of a model, in the order of the signal."""
     found = []
     for path, value, metadata in walk(model):
-        if "range" in metadata and isinstance(value, AbstractSlot):
-            found.append(SlotInfo(path, path.rsplit(".", 1)[-1], metadata["range"], _number(value), value))
+        span = metadata.get("range", value.range if isinstance(value, Param) else None)
+        if span is not None and isinstance(value, AbstractSlot):
+            found.append(SlotInfo(path, path.rsplit(".", 1)[-1], span, _number(value), value))
     return found
 
 

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ddspfx.blocks.turned import Turned
 from ddspfx.control import Control, Switch
-from ddspfx.listing import get, put, slots
+from ddspfx.listing import get, put, slots, walk
 from ddspfx.slot import AbstractSlot, Param, Range
 
 Model = TypeVar("Model")
@@ -37,10 +38,23 @@ class Coordinate(NamedTuple):
 
 
 def coordinates(model: Any, freeze: Sequence[str] = ()) -> list[Coordinate]:
-    """All numbers of all slots, in the order of the signal, but for the paths that match a pattern in `freeze`."""
-    found = []
+    """All numbers of all slots, in the order of the signal, but for the paths that match a pattern in `freeze`.
+
+    A knob that a `Turned` holds is a coordinate of its own, and the slots that it turns are none.
+    """
+    found, turned = (
+        [],
+        {
+            name
+            for node in (model, *(node for _, node, _ in walk(model)))
+            if isinstance(node, Turned)
+            for name in node.knobs
+        },
+    )
     for slot in slots(model):
         if slot.value is None or any(fnmatch(slot.path, pattern) for pattern in freeze):
+            continue
+        if isinstance(slot.filling, Control) and slot.filling.name in turned:
             continue
         shares = np.atleast_1d(_shares(slot.filling, slot.range)).ravel()
         values = np.atleast_1d(np.asarray(slot.value, float)).ravel()

@@ -20,14 +20,19 @@ from ddspfx.source.trajectory import Trajectory
 from ddspfx.storage import write_atomically
 
 
-def prepared(pair: Pair, folder: Path | None, say: Callable[[str], None] = lambda text: None) -> Take:
+def prepared(
+    pair: Pair, folder: Path | None, say: Callable[[str], None] = lambda text: None, *, name: str | None = None
+) -> Take:
     """`prepare`, aligned and tracked, with what it found kept in `folder` and taken from there the next time.
 
     An entry belongs to the samples of both recordings, to the text of this package and to the versions of NumPy
-    and SciPy. One that is damaged or cannot be written counts as none.
+    and SciPy; with a `name` it is that name's alone, whatever may have changed since, as in a queue that runs for days.
+    One that is damaged or cannot be written counts as none.
     """
     with phase("align"):
-        return prepare(pair, say=say) if folder is None else _prepared(pair, folder / "pairs" / key(pair), say)
+        return (
+            prepare(pair, say=say) if folder is None else _prepared(pair, folder / "pairs" / (name or key(pair)), say)
+        )
 
 
 def _prepared(pair: Pair, entry: Path, say: Callable[[str], None]) -> Take:

@@ -25,6 +25,7 @@ from ddspfx.source.noise import Noise
 
 SOLVED = {"solve": ["replay"]}
 BENT = {**SOLVED, "freeze": ["bend.*"]}
+SHARPENED = {**BENT, "least_squares": 6, "confidence": 10.0}
 
 
 def emphasis(setting: Setting) -> Serial:
@@ -106,6 +107,14 @@ def _tape(setting: Setting) -> Serial:
     return chain(setting, record=emphasis(setting), **bend(setting), memory=_silent(_memory(setting, 8)))
 
 
+def _vinyl(setting: Setting) -> Serial:
+    return chain(setting, record=emphasis(setting), **bend(setting))
+
+
+def _vinyl_both(setting: Setting) -> Serial:
+    return chain(setting, record=emphasis(setting), **bend(setting), memory=_silent(_memory(setting, 16)))
+
+
 def _black_gru(setting: Setting) -> Serial:
     return Serial(network=_memory(setting, 32), **transport(setting))
 
@@ -148,6 +157,14 @@ _TABLE = (
     Recipe("tape-physics", "emphasis, magnetisation under bias, delay line, response, hiss", _physics, SOLVED, 1.5),
     Recipe("tape-both", "the same, and a recurrent network that corrects it", _both, SOLVED, 3.0),
     Recipe("tape-gru", "a recurrent network, delay line, linear response, hiss", _gru, SOLVED, 2.0),
+    Recipe(
+        "vinyl",
+        "a replay curve, an adaptive curve, delay line, linear response, surface noise; the slots by least squares",
+        _vinyl,
+        SHARPENED,
+        1.0,
+    ),
+    Recipe("vinyl-both", "the same, and a recurrent network for what is left", _vinyl_both, SHARPENED, 3.0),
     Recipe("compressor", "a compressor, a curve, delay line, linear response, hiss", _compressor, SOLVED, 2.0),
     Recipe("gru", "a recurrent network of 32 cells and a delay line", _black_gru, {}, 2.5, "black"),
     Recipe("lstm", "a long short-term memory of 32 cells and a delay line", _black_lstm, {}, 3.0, "black"),
