@@ -133,7 +133,7 @@ def resonances(x: np.ndarray, rate: int) -> list[tuple[float, float, float]]:
     width = signal.peak_widths(power, best, rel_height=0.5)[0] * f[1]
     rows = []
     for peak, wide in zip(best, width, strict=True):
-        around = abs(f - f[peak]) < 2 * wide
+        around = abs(f - f[peak]) < wide
         rows.append((float(f[peak]), float(f[peak] / wide), float(10 * np.log10(power[around].sum() * f[1]))))
     return rows
 

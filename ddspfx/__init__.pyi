@@ -62,6 +62,7 @@ from .generators.table import NoiseTable, table_of
 from .listing import SlotInfo, slots
 from .models.tape import Tape
 from .render import render
+from .signal.spin import change_speed, spin_down, spin_up
 from .slot import AbstractSource, Constant, Param, SlotLike, param, read
 from .source.automation import Automation
 from .source.clicks import Clicks
@@ -69,6 +70,10 @@ from .source.dropouts import Dropouts
 from .source.groove import GrooveSpeed, SidePosition
 from .source.lfo import LFO
 from .source.noise import Noise
+from .source.rumble import MotorHum, Rumble
+from .source.scratches import Scratches
+from .source.surface_clicks import SurfaceClicks
+from .source.surface_hiss import SurfaceHiss, Wear
 from .source.trajectory import Trajectory
 from .source.vertical import Vertical
 from .source.wander import Wander
