@@ -82,8 +82,9 @@ def _fall(tau: Array, r: Array, g: Array) -> Array:
 def _highest(line: Audio, r: Audio, g: Audio, pad: int) -> list[tuple[Audio, Audio, Audio]]:
     """Where the samples under either half of the ball are highest, by the parabola through a top; with brackets."""
     count, reach = r.shape[1], pad - MARGIN
-    steps = intervals(line)
-    steps = jnp.stack([steps[:, pad + k - 2 : pad + k - 2 + count] for k in range(-reach - 1, reach + 1)])
+    whole = intervals(line)
+    starts = pad - 2 + jnp.arange(-reach - 1, reach + 1)
+    steps = jax.vmap(lambda start: lax.dynamic_slice_in_dim(whole, start, count, 1))(starts)
     after, before = jnp.cumsum(steps[reach + 1 :], axis=0), -jnp.cumsum(steps[: reach + 1][::-1], axis=0)[::-1]
     k = jnp.arange(-reach - 1, reach + 2, dtype=line.dtype)[:, None, None]
     height = jnp.concatenate([before, jnp.zeros_like(before[:1]), after]) + _fall(k, r, g)

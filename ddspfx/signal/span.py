@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
@@ -69,10 +70,14 @@ def _wholes(line: Audio, whole: Array, count: int) -> Audio:
     """The sum of the integrals of the whole intervals between n and n + whole[n]."""
     pad = (line.shape[1] - count) // 2
     each = intervals(line)
-    total = jnp.zeros_like(line[:, :count])
-    for k in range(MARGIN - pad, pad - MARGIN):
-        now = each[:, pad + k - 2 : pad + k - 2 + count]
-        total = total + (jnp.where(k < whole, now, 0.0) if k >= 0 else -jnp.where(k >= whole, now, 0.0))
+
+    # A loop, since unrolled it takes a minute to compile.
+    def add(total: Audio, k: Array) -> tuple[Audio, None]:
+        now = lax.dynamic_slice_in_dim(each, pad - 2 + k, count, 1)
+        sign = jnp.where(k >= 0, k < whole, 0) - jnp.where(k < 0, k >= whole, 0)
+        return total + sign.astype(now.dtype) * now, None
+
+    total, _ = lax.scan(add, jnp.zeros_like(line[:, :count]), jnp.arange(MARGIN - pad, pad - MARGIN))
     return total
 
 
