@@ -24,9 +24,9 @@ class ContactLoss(AbstractBlock):
     linear in phase and `HALF` samples late, within -70 dB of H up to 0.45 of the sample rate. Where something moves,
     its taps are Chebyshev polynomials in (b / V)^2. Contacts longer than `longest` (s, of b / V) are held there; raises
     ValueError when it is not above 0.
-    Sources: Kantrowitz (1956), "High-frequency stylus-groove relationships in phonograph cartridge transducers", and
-    Hunt (1962), "The rational design of phonograph pickups", J. Audio Eng. Soc. 10, for losses by contact; the half
-    ellipse is Hertz's pressure over a contact.
+    Sources: Kantrowitz (1963), "High-frequency stylus-groove relationships in phonograph cartridge transducers",
+    J. Audio Eng. Soc. 11, and Hunt (1962), "The rational design of phonograph pickups", J. Audio Eng. Soc. 10, for
+    losses by contact; the half ellipse is Hertz's pressure over a contact.
     """
 
     length: SlotLike = param(0.0, 40.0, "µm", default=4.0)

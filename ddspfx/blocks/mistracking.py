@@ -30,7 +30,8 @@ class Mistracking(AbstractBlock):
     as 1 / f above acceleration / (2 pi limit). Up to `KNEE` of it all the signal passes as it is; beyond, the force is
     bent towards its bound by a tanh. A value of one stands for `velocity` (cm/s). The real stylus leaves the wall
     with a rattle, which is left out. Aliases are left to `Oversampled`.
-    Source: Kogen (1967), "Trackability", Audio, for velocity and acceleration as what bounds it; the bend is chosen.
+    Source: Kogen (1968), "Tracking ability specifications for phonograph cartridges", J. Audio Eng. Soc. 16, for
+    velocity and acceleration as what bounds it; the bend is chosen.
     """
 
     limit: SlotLike = param(1.0, 200.0, "cm/s", default=30.0, log=True)
