@@ -9,13 +9,14 @@ class Pressing(NamedTuple):
     """The figures of a record on its player.
 
     `rpm` and `stylus` name positions of their switches, `disc` is the diameter in inches and `minutes` the length of
-    a side. Wow in per cent (peak, of the revolution), warp in mm peak to peak, flutter in per cent RMS, wear, dust and
-    scratch in per cent of their knobs, levels in dB of full scale in the groove, before replay. `horizontal` and
-    `vertical` are tracking errors in degrees, `crosstalk` and `treble` dB at 1 and 10 kHz, `tip` in kHz. Wow, flutter
-    and crosstalk lie within the eight turntables of Canonico (2026), "Groove Scope Measurements" (raw wow 0.12 to
-    0.19 % RMS, flutter 0.03 to 0.05 %, crosstalk -19 to -33 dB), except where a name says that it is worn; levels of
-    hiss, rumble and clicks lie where `benchmarks.vinyl_noise` finds those of a real record. None is a measurement of
-    one record: fit a recording for that.
+    a side. Wow in per cent (peak, of the revolution), warp in mm peak to peak, flutter and drift in per cent RMS;
+    wear, dust and scratch in per cent of their knobs, levels in dB of full scale in the groove. `horizontal` and
+    `vertical` are tracking errors in degrees, `crosstalk` and `treble` dB at 1 and 10 kHz, `tip` in kHz, `mass` (g) and
+    `compliance` (µm/mN) those of arm and stylus, `generator` the drive in dB of the curve of magnet and coils. Wow,
+    flutter, crosstalk and harmonics of what plays LPs lie within the eight turntables of Canonico (2026), "Groove
+    Scope Measurements" (`python -m benchmarks.vinyl_player`); spectra of hiss and rumble and the tail of the clicks
+    are those of a real record (`benchmarks.vinyl_noise`); the rest is chosen. None is a measurement of one record:
+    fit a recording for that.
     """
 
     rpm: str = "33"
@@ -26,6 +27,7 @@ class Pressing(NamedTuple):
     wow: float = 0.2
     warp: float = 0.5
     flutter: float = 0.04
+    drift: float = 0.02
     wear: float = 15.0
     dust: float = 15.0
     scratch: float = 0.0
@@ -39,12 +41,13 @@ class Pressing(NamedTuple):
     tip: float = 18.0
     mass: float = 12.0
     compliance: float = 20.0
+    generator: float = -6.0
 
 
 PRESSINGS = {
     "stereo LP": Pressing(),
     "audiophile LP": Pressing(
-        year=1990.0, wow=0.17, warp=0.2, flutter=0.032, wear=0.0, dust=5.0, hiss=-70.0, rumble=-72.0, hum=-105.0,
+        year=1990.0, wow=0.17, warp=0.2, flutter=0.038, wear=0.0, dust=5.0, hiss=-70.0, rumble=-72.0, hum=-105.0,
         horizontal=0.8, vertical=5.0, crosstalk=-32.0, treble=-20.0, tip=24.0,
     ),
     "first stereo LP": Pressing(

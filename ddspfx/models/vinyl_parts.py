@@ -13,6 +13,7 @@ from ddspfx.blocks.arm_resonance import ArmResonance
 from ddspfx.blocks.cartridge import Cartridge
 from ddspfx.blocks.cartridge_crosstalk import CartridgeCrosstalk
 from ddspfx.blocks.contact_loss import ContactLoss
+from ddspfx.blocks.curve import Tanh
 from ddspfx.blocks.delay import VariableDelay
 from ddspfx.blocks.disc_equaliser import DiscEqualiser
 from ddspfx.blocks.elliptical import EllipticalEQ
@@ -24,7 +25,7 @@ from ddspfx.blocks.tracing import Tracing
 from ddspfx.blocks.tracking_angle import TrackingAngle
 from ddspfx.control import Control, Switch
 from ddspfx.models.pressing import ERAS, FIRST_YEAR, LAST_YEAR, YEARS, Pressing
-from ddspfx.models.tape_parts import MAINS_HZ, RANDOM_SLOPE, SLOPE, Blocks, driven
+from ddspfx.models.tape_parts import MAINS_HZ, Blocks, driven
 from ddspfx.signal.groove import REFERENCE, RPMS
 from ddspfx.slot import replace
 from ddspfx.source.combined import Scaled, Sum
@@ -36,8 +37,8 @@ from ddspfx.source.rumble import MotorHum, Rumble
 from ddspfx.source.scratches import Scratches
 from ddspfx.source.surface_clicks import SurfaceClicks
 from ddspfx.source.surface_hiss import SurfaceHiss, Wear
+from ddspfx.source.time_base import belt_drift, motor_flutter
 from ddspfx.source.vertical import Vertical
-from ddspfx.source.wander import Wander
 from ddspfx.types import RandomKey
 
 SPEEDS = dict(zip(("33", "45", "78"), RPMS, strict=True))
@@ -53,10 +54,10 @@ UNEVEN, PHASES = (1.0, 0.3, 0.2), (0.0, 0.1, 0.35, 0.6, 0.0, 0.0, 0.0, 0.0)
 """A warp's second, third and fourth harmonics of the revolution, and where each begins, in turns; chosen."""
 RADIUS, PIVOT, ARM = 100.0, 15.0, 230.0
 """mm: a groove half way, the arm's pivot above the disc, and the arm; for what a warp does to speed."""
-FLUTTER_HZ, DRIFT_HZ = 9.0, 0.23
-"""A motor's pole and a belt that creeps; chosen."""
-DRIFT = 0.1
-"""Of the wow: peak speed deviation of the belt's drift; chosen."""
+LATERAL_HZ = 50.0
+"""Below it the cut is mono; desks offer up to 300 Hz, which costs separation at 1 kHz."""
+MOST_DRIFT = 0.1
+"""Per cent: what fits into the delay line beside the rest."""
 FADED = 8_000.0, -6.0
 """Hz and dB of the shelf that full wear takes from the treble of a groove; chosen."""
 SCRATCHES = 4
@@ -99,7 +100,7 @@ def cut(about: Pressing) -> Blocks:
     """From the tape to the groove's velocity: the band and the bass of the time, its curve, and how hard it is cut."""
     return {
         "drive": Gain(driven()),
-        "stereo": EllipticalEQ(width=by_year(EllipticalEQ, "width", "stereo", about)),
+        "stereo": EllipticalEQ(LATERAL_HZ, by_year(EllipticalEQ, "width", "stereo", about)),
         "bass": HighPass(by_year(HighPass, "cutoff", "bass", about)),
         "band": LowPass(by_year(LowPass, "cutoff", "band", about)),
         "record": equaliser(about, record=True),
@@ -118,21 +119,12 @@ def turntable(about: Pressing) -> Blocks:
     steepest = warped(HIGHEST_WARP, 2 * math.pi * RADIUS / WARPS, PIVOT, ARM)
     second, third, fourth = (_warp(about, 0.0, share * steepest) for share in UNEVEN)
     disc = Revolution(wow, second, third, fourth, phases=jnp.asarray(PHASES), rpm=turning(default=about.rpm))
-    drift = LFO(DRIFT_HZ, shape="random", seed=11)
-    belt = Scaled(drift, _of(wow, 0.01 * DRIFT / (RANDOM_SLOPE * DRIFT_HZ)))
-    flutter = Control("flutter", 0, 0.5, about.flutter, unit="%", start=0.0, stop=0.005 / (FLUTTER_HZ * SLOPE))
-    motor = Scaled(Wander(FLUTTER_HZ, seed=12), flutter)
-    return {"time": VariableDelay(-REACH_S, REACH_S, Sum((disc, belt, motor)), "lagrange5")}
+    motor, belt = motor_flutter(about.flutter), belt_drift(about.drift, MOST_DRIFT)
+    return {"time": VariableDelay(-REACH_S, REACH_S, Sum((disc, motor, belt)), "lagrange5")}
 
 
 def _warp(about: Pressing, start: float, stop: float) -> Control:
     return Control("warp", 0, HIGHEST_WARP, about.warp, unit="mm", start=start, stop=stop)
-
-
-def _of(knob: Control, stop: float) -> Control:
-    """The same knob for another slot."""
-    low, high = knob.range.low, knob.range.high
-    return Control(knob.name, low, high, knob.default, unit=knob.range.unit, start=0.0, stop=stop)
 
 
 def stylus(about: Pressing) -> Blocks:
@@ -185,6 +177,7 @@ def player(about: Pressing) -> Blocks:
     """From the stylus's movement to the line: arm, cartridge, replay curve, hum, and how wide it is played."""
     return {
         "arm": ArmResonance(about.mass, about.compliance),
+        "generator": Tanh(about.generator),
         "cartridge": Cartridge(1e3 * about.tip),
         "crosstalk": CartridgeCrosstalk(about.crosstalk, about.treble),
         "replay": equaliser(about),
