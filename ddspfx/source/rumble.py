@@ -14,11 +14,13 @@ from ddspfx.signal.phase import cycles
 from ddspfx.slot import AbstractSource, Constant, Param, SlotLike, param
 from ddspfx.source.steady import refuse_source, steady
 from ddspfx.source.wander import KNOTS
-from ddspfx.types import Audio, Readable
+from ddspfx.types import Audio, Counter, Readable
 
 HIGHEST = 100.0
 """Hz."""
 BROADEST = 1.0
+GRID = 2_000
+"""Ticks a second at which it is made; between them it is smooth."""
 FREQUENCIES = (10.0, 13.5, 25.0, 39.4)
 QUALITIES = (3.0, 5.0, 3.0, 6.0)
 LEVELS = (-5.1, 0.0, -5.7, -15.1)
@@ -69,17 +71,24 @@ class Rumble(AbstractSource):
         gain = jnp.exp(float(np.log(10) / 20) * level)
         gain = gain / jnp.sqrt(jnp.sum(gain**2))
         parts = min(channels, 2)
-        total = jnp.zeros((parts, count))
+        index, fraction = clock.ticks(count, GRID)
+        run = clock.sample * GRID // clock.sample_rate - 1 + jnp.arange((count - 1) * GRID // clock.sample_rate + 5)
+        second, tick = clock.second + run // GRID, run % GRID
+        total = jnp.zeros((parts, run.size))
         for i in range(frequency.shape[0]):
-            slow = self._amplitudes(KNOTS / 2 * frequency[i] / quality[i], i, 2 * parts, count, clock)
-            angle = 2 * np.pi * cycles(frequency[i], *clock.run(count), clock.sample_rate)[1]
+            slow = self._amplitudes(KNOTS / 2 * frequency[i] / quality[i], i, 2 * parts, second, tick, clock)
+            angle = 2 * np.pi * cycles(frequency[i], second, tick, GRID)[1]
             total = total + gain[i] * (slow[:parts] * jnp.cos(angle) + slow[parts:] * jnp.sin(angle))
-        return total if channels == 1 else self._walls(total, channels, clock)
+        # Between ticks a B-spline: 0.03 dB at 50 Hz, and images 130 dB down.
+        heard = smooth(total, index - index[0], fraction)
+        return heard if channels == 1 else self._walls(heard, channels, clock)
 
-    def _amplitudes(self, rate: Float[Array, ""], part: int, rows: int, count: int, clock: Clock) -> Audio:
+    def _amplitudes(
+        self, rate: Float[Array, ""], part: int, rows: int, second: Counter, tick: Counter, clock: Clock
+    ) -> Audio:
         """Slow random amplitudes of unit RMS, `rate` knots a second."""
-        index, rest = cycles(rate, *clock.run(count), clock.sample_rate)
-        reach = math.ceil((count - 1) * KNOTS / 2 * HIGHEST / BROADEST / clock.sample_rate) + 5
+        index, rest = cycles(rate, second, tick, GRID)
+        reach = math.ceil((second.size - 1) * KNOTS / 2 * HIGHEST / BROADEST / GRID) + 5
         places = (index[0] - 1).astype(jnp.int32) + jnp.arange(reach, dtype=jnp.int32)
         drawn = bits(stream(clock.key, "rumble", self.seed), places, jnp.full_like(places, part), rows)
         knots = gaussian(drawn) / math.sqrt(SPLINE_POWER)
