@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from ddspfx.block import AbstractBlock
 from ddspfx.fit.coordinates import Coordinate, coordinates, slope
-from ddspfx.fit.curvature import LONGEST_S, STEP, excerpt, normal
+from ddspfx.fit.curvature import LONGEST_S, STEP, excerpts, normal
 from ddspfx.fit.latents import Latents
 from ddspfx.fit.noise_curvature import noise_information
 from ddspfx.fit.takes import Take
@@ -85,11 +85,11 @@ def confidence(
         part = take.inside if parts is None else parts[row]
         if part[0] >= part[1]:
             continue
-        piece = excerpt(part, take.sample_rate, seconds)
-        heard += normal(model, latents, take, row, piece, where, steps)[0].matrix
-        silent = np.diag(heard) <= 0
-        if silent.any():
-            noise += noise_information(model, latents, take, row, piece, where, silent)
+        for piece in excerpts(part, take.sample_rate, seconds):
+            heard += normal(model, latents, take, row, piece, where, steps)[0].matrix
+            silent = np.diag(heard) <= 0
+            if silent.any():
+                noise += noise_information(model, latents, take, row, piece, where, silent)
     return [
         _stated(one, deviation, heard[i, i] > 0, noise[i, i] > 0)
         for i, (one, deviation) in enumerate(zip(where, deviations(heard + noise), strict=True))

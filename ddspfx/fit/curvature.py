@@ -7,13 +7,17 @@ import numpy as np
 from jaxtyping import Float
 
 from ddspfx.block import AbstractBlock
+from ddspfx.blocks.chain import Serial
+from ddspfx.blocks.fir import FIR
 from ddspfx.fit.coordinates import Coordinate, moved
 from ddspfx.fit.judge import play
 from ddspfx.fit.latents import Latents
 from ddspfx.fit.level import DB, KNOTS, add_walk, level_path
 from ddspfx.fit.refine import stiff
+from ddspfx.fit.solve import RIDGE
 from ddspfx.fit.takes import Take, delay_path
 from ddspfx.fit.whitening import Whitening
+from ddspfx.listing import get
 from ddspfx.signal.spline import basis, held
 from ddspfx.source.trajectory import Trajectory
 
@@ -24,22 +28,31 @@ HEARD, LOUD = 1e-4, 3e-2
 NOTHING = 1e-6
 """Relative change below which a coordinate does nothing to the quiet model."""
 LONGEST_S = 10.0
-"""Seconds of each recording that are looked at, from the middle of its part."""
+"""Seconds of each recording that are looked at."""
+PIECES = 3
+"""That they are taken from where a recording is longer, spread over it."""
+FIRM = 1e9
+"""Of the largest entry: what holds knots that lie outside the part."""
 
 
 class Freed(NamedTuple):
-    """What is free beside the slots: knots of one latent, their bands, their pull, and what ties them to the slots."""
+    """What is free beside the slots: knots of one latent, or taps, their pull, and what ties them to the slots.
+
+    The equations are banded for knots, lower bands (4, knots), and Toeplitz for taps, the first column (taps,).
+    """
 
     path: str
-    bands: Float[np.ndarray, "4 knots"]
+    bands: Float[np.ndarray, "*four knots"]
     pull: Float[np.ndarray, " knots"]
     ties: Float[np.ndarray, "knots coordinates"]
     unit: float
     """Of the latent's own unit, what one of these knots is."""
 
     def solve(self, right: Any) -> Any:
-        from scipy.linalg import solveh_banded
+        from scipy.linalg import solve_toeplitz, solveh_banded
 
+        if self.bands.ndim == 1:
+            return solve_toeplitz(self.bands, right)
         return solveh_banded(self.bands, right, lower=True)
 
 
@@ -52,12 +65,26 @@ class Normal(NamedTuple):
     freed: list[Freed]
 
 
-def excerpt(part: tuple[int, int], sample_rate: int, seconds: float = LONGEST_S) -> tuple[int, int]:
-    """The middle of a part, at most that long."""
+def excerpts(part: tuple[int, int], sample_rate: int, seconds: float = LONGEST_S) -> list[tuple[int, int]]:
+    """A part that is no longer than `seconds`, else as much of it in three pieces, each in the middle of a third."""
     start, stop = part
-    length = min(stop - start, round(seconds * sample_rate))
-    start += (stop - start - length) // 2
-    return start, start + length
+    if stop - start <= seconds * sample_rate:
+        return [part]
+    third, length = (stop - start) / PIECES, round(seconds * sample_rate / PIECES)
+    firsts = [start + round((place + 0.5) * third - length / 2) for place in range(PIECES)]
+    return [(first, first + length) for first in firsts]
+
+
+def pieces(
+    takes: Sequence[Take], parts: Sequence[tuple[int, int]], seconds: float
+) -> list[tuple[int, tuple[int, int]]]:
+    """The excerpts of all recordings, each with its recording's number; empty parts have none."""
+    return [
+        (row, piece)
+        for row, (take, part) in enumerate(zip(takes, parts, strict=True))
+        if part[0] < part[1]
+        for piece in excerpts(part, take.sample_rate, seconds)
+    ]
 
 
 def slopes(
@@ -115,10 +142,11 @@ def normal(
     steps: Float[np.ndarray, " coordinates"],
     central: bool = True,
     timed: bool = True,
+    solve: Sequence[str] = (),
 ) -> tuple[Normal, Whitening]:
     """The normal equations of one recording's part, at the model as it is, and the whitening they were made with.
 
-    Unless `timed` is off, the recording's own delay and level are free.
+    Unless `timed` is off, the recording's own delay and level are free, and so are the taps of FIR blocks in `solve`.
     """
 
     def sound(device: AbstractBlock) -> Any:
@@ -132,6 +160,7 @@ def normal(
     matrix, pull = J @ J.T, J @ r.ravel()
     free = _free(model, latents) if timed else []
     freed = [_freed(path, kind, model, latents, take, row, part, white, r, J) for path, kind in free]
+    freed += [_taps_freed(path, model, latents, take, row, part, white, r, J) for path in solve if _is_fir(model, path)]
     for one in freed:
         matrix = matrix - one.ties.T @ one.solve(one.ties)
         pull = pull - one.ties.T @ one.solve(one.pull)
@@ -172,7 +201,38 @@ def _freed(
             ties[:, place] += np.bincount(index + j, taps[j] * product, knots.size)
         for k in range(j + 1):
             bands[j - k] += np.bincount(index + k, taps[j] * taps[k] * weight, knots.size)
+    away = (np.arange(knots.size) < index[0]) | (np.arange(knots.size) > index[-1] + 3)
+    bands[0, away] += FIRM * np.max(bands[0])
+    pull[away] = 0.0
     return Freed(path, bands, pull, ties, unit)
+
+
+def _is_fir(model: Any, path: str) -> bool:
+    return isinstance(model, Serial) and path in model.names and isinstance(get(model, path), FIR)
+
+
+def _taps_freed(
+    path: str, model: Any, latents: Any, take: Any, row: int, part: Any, white: Any, r: Any, J: Any
+) -> Freed:
+    """The equations of an FIR's taps, each of which adds what comes into the block, late by its place.
+
+    Levelled moments make the matrix not quite Toeplitz; a step is only as good as that, the taps themselves are solved.
+    """
+    place, block = model.names.index(path), get(model, path)
+    head = Serial(**dict(zip(model.names[:place], model.blocks[:place], strict=True)))
+    own = {slot: node for slot, node in latents.items() if slot.split(".")[0] in head.names}
+    u = white(play(head, own, take, row, part).astype(np.float64))
+    count, size = block.taps.shape[-1], 2 * u.shape[1]
+    spectrum = np.fft.rfft(u, size)
+    column = np.fft.irfft(np.sum(np.abs(spectrum) ** 2, axis=0), size)[:count]
+    column[0] *= 1 + RIDGE
+
+    def against(x: Any) -> Any:
+        cross = np.fft.irfft(np.sum(spectrum.conj() * np.fft.rfft(x.reshape(u.shape), size), axis=0), size)
+        return np.roll(cross, block.centre)[:count]
+
+    ties = np.stack([against(row_) for row_ in J], axis=1)
+    return Freed(f"{path}.taps", column, against(r), ties, 1.0)
 
 
 def _derivative(y: Any) -> Any:
@@ -183,4 +243,4 @@ def _derivative(y: Any) -> Any:
     return np.fft.irfft(np.fft.rfft(y, 2 * count) * turn, 2 * count)[:, :count]
 
 
-__all__ = ["Freed", "Normal", "excerpt", "normal", "slopes"]
+__all__ = ["Freed", "Normal", "excerpts", "normal", "pieces", "slopes"]

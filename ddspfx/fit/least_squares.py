@@ -7,15 +7,16 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from ddspfx.block import AbstractBlock
+from ddspfx.block import AbstractBlock, quiet
 from ddspfx.fit.coordinates import Coordinate, coordinates, moved
-from ddspfx.fit.curvature import LONGEST_S, STEP, Normal, excerpt, normal
+from ddspfx.fit.curvature import LONGEST_S, STEP, Normal, normal, pieces
 from ddspfx.fit.judge import play
 from ddspfx.fit.latents import Latents
 from ddspfx.fit.level import DEEPEST_DB, LOUDEST_DB
 from ddspfx.fit.refine import LARGEST_STEP as LARGEST_MOVE
 from ddspfx.fit.takes import Take, delay_path, line_of
 from ddspfx.fit.whitening import Whitening
+from ddspfx.listing import get, put
 
 DAMPING, GROWTH, SHRINKAGE = 1e-3, 8.0, 5.0
 """Of the diagonal at first, and by how much it grows after a step that fails and falls after one that does not."""
@@ -54,6 +55,7 @@ def least_squares(
     freeze: Sequence[str] = (),
     timed: bool = True,
     seconds: float = LONGEST_S,
+    solve: Sequence[str] = (),
     renewed: Callable[[Any, Latents], Any] | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Fitted:
@@ -63,23 +65,25 @@ def least_squares(
     model, residual and slopes whitened by the residual's spectrum and level, anew each round. The knots of each
     recording's own delay and level are eliminated from the equations and move by what the step leaves them, unless
     `timed` is off. For models of few numbers that act on each other, which gradient descent alone takes long to tell
-    apart. `renewed` gives the model after each round what is solved in closed form; `freeze` names slots that stay.
+    apart. The taps of FIR blocks named in `solve` move with the slots in the same way, and `renewed` gives the model
+    after each round what is solved in closed form; `freeze` names slots that stay.
     Source: Marquardt (1963), "An algorithm for least-squares estimation of nonlinear parameters"; Golub and Pereyra
     (1973) for the elimination.
     """
     damping, errors, freeze = DAMPING, [], [*freeze, *latents]
-    steps = np.full(len(coordinates(model, freeze)), STEP)
-    rows = [
-        (row, excerpt(part, takes[row].sample_rate, seconds)) for row, part in enumerate(parts) if part[0] < part[1]
-    ]
+    played = {one.name for one in coordinates(quiet(model), freeze)}
+    steps = np.full(len(played), STEP)
+    rows = pieces(takes, parts, seconds)
     for number in range(rounds):
-        where = coordinates(model, freeze)
-        places = [_Place(r, p, *normal(model, latents, takes[r], r, p, where, steps, False, timed)) for r, p in rows]
+        where = [one for one in coordinates(model, freeze) if one.name in played]
+        places = [
+            _Place(r, p, *normal(model, latents, takes[r], r, p, where, steps, False, timed, solve)) for r, p in rows
+        ]
         before = sum(place.normal.energy for place in places)
         after = before
         for _ in range(TRIALS):
             step = _step(places, where, damping)
-            trial = moved(model, where, step), _latents_moved(model, latents, places, step)
+            trial = _taps_moved(moved(model, where, step), places, step), _latents_moved(model, latents, places, step)
             after = sum(_energy(*trial, takes[p.row], p) for p in places)
             if after < before:
                 break
@@ -118,10 +122,21 @@ def _step(places: Sequence[_Place], where: Sequence[Coordinate], damping: float)
     return np.clip(np.clip(step, -FARTHEST, FARTHEST), -shares, 1 - shares)
 
 
+def _taps_moved(model: Any, places: Sequence[_Place], step: Any) -> Any:
+    """The taps by what the equations leave for them, the mean over recordings, each of which would have its own."""
+    moves: dict[str, list[Any]] = {}
+    for freed in (one for place in places for one in place.normal.freed if one.path.endswith(".taps")):
+        moves.setdefault(freed.path, []).append(freed.solve(freed.pull - freed.ties @ step))
+    for path, found in moves.items():
+        taps = get(model, path)
+        model = put(model, path, taps + jnp.asarray(np.mean(found, axis=0), taps.dtype))
+    return model
+
+
 def _latents_moved(model: Any, latents: Latents, places: Sequence[_Place], step: Any) -> Latents:
     """Each freed latent by what the equations leave for it once the slots have moved."""
     for place in places:
-        for freed in place.normal.freed:
+        for freed in (one for one in place.normal.freed if one.path in latents):
             node = latents[freed.path]
             knots = np.array(node.knots, np.float64)
             moves = freed.solve(freed.pull - freed.ties @ step)

@@ -50,7 +50,7 @@ def noise_information(
     cells = count / window
 
     def spectrum(device: AbstractBlock) -> Any:
-        return cross_density(_loud(device, latents, take, row, part) - silent, window)[1]
+        return cross_density(loud(device, latents, take, row, part) - silent, window)[1]
 
     numbers = [int(place) for place in np.flatnonzero(which)]
     turned = {}
@@ -67,7 +67,7 @@ def noise_information(
     return information
 
 
-def _loud(model: AbstractBlock, latents: Latents, take: Take, row: int, part: tuple[int, int]) -> Any:
+def loud(model: AbstractBlock, latents: Latents, take: Take, row: int, part: tuple[int, int]) -> Any:
     """What the model plays with its noise, the same noise every time."""
     start, stop = part
     lead = min(start, round(LEAD_S * take.sample_rate))
@@ -76,4 +76,4 @@ def _loud(model: AbstractBlock, latents: Latents, take: Take, row: int, part: tu
     return np.asarray(y, np.float64)[:, lead:]
 
 
-__all__ = ["noise_information"]
+__all__ = ["loud", "noise_information"]

@@ -233,6 +233,7 @@ class Trainer:
                 rounds=how.least_squares,
                 freeze=freeze,
                 timed=how.time == "joint",
+                solve=how.solve,
                 renewed=self._renewed if how.solve else None,
                 say=self.progress.say,
             )
