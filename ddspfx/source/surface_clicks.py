@@ -131,7 +131,7 @@ class SurfaceClicks(AbstractSource):
         start = float(clock.second) + float(clock.sample) / clock.sample_rate
         span = int(seconds * CELLS) + 2
         cells = clock.sample * CELLS // clock.sample_rate + jnp.arange(span, dtype=jnp.int32)
-        drawn = jax.tree.map(np.asarray, self._drawn(cells, clock))
+        drawn = jax.tree.map(np.asarray, eqx.filter_jit(self._drawn)(cells, clock))
         times = float(clock.second) + (np.asarray(cells) + drawn.place / clock.sample_rate) / CELLS
         kept = (drawn.height != 0) & (np.abs(drawn.height) >= above) & (times >= start) & (times < start + seconds)
         sides = (side[kept] != 0 for side in (drawn.left, drawn.right))
