@@ -1,6 +1,7 @@
 """The record player as one plays it."""
 
 import functools
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +9,11 @@ import numpy as np
 import pytest
 
 from ddspfx import Clock, Stream, at, quiet, render
+from ddspfx.audio import read_audio, write_audio
+from ddspfx.cli import main
 from ddspfx.control import controls
 from ddspfx.models import Vinyl
+from ddspfx.models.pressing import PRESSINGS
 
 RATE = 44_100
 LEVEL = 10 ** (-12 / 20)
@@ -113,3 +117,23 @@ def test_what_is_not_there_is_refused() -> None:
         Vinyl(hidden=8)
     with pytest.raises(ValueError, match="no block is called lathe"):
         Vinyl().without("lathe")
+
+
+def test_pressings_are_presets_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from ddspfx.models.catalogue import recipe
+
+    assert set(recipe("vinyl").presets) == set(PRESSINGS)
+    write_audio(tmp_path / "in.wav", 0.1 * np.random.default_rng(0).normal(size=(2, 2_000)), RATE)
+    words = ["render", "vinyl", str(tmp_path / "in.wav"), str(tmp_path / "out.wav"), "--preset", "worn single"]
+    assert main([*words, "--control", "year=1962", "--block-size", "2048"]) == 0
+    y = read_audio(tmp_path / "out.wav")[0]
+    assert y.shape == (2, 2_000) and 0.01 < np.abs(y).max() < 1
+    assert main([*words[:4], "--preset", "gramophone"]) == 2
+    assert "worn single" in capsys.readouterr().err
+
+
+def test_a_file_of_one_channel_is_played_as_one() -> None:
+    player = at(Vinyl("45 single"), year=1962)
+    x = jnp.zeros((1, 64))
+    y, _ = jax.eval_shape(player, x, player.init_state(1, RATE), Clock.zero(RATE))
+    assert y.shape == (1, 64)

@@ -148,6 +148,7 @@ def fit(
         "render run in.wav out.wav",
         "render tape in.flac out.wav --control drive=12 --control wow=wow.csv",
         "render tape in.flac out.wav --preset 'worn cassette'",
+        "render vinyl in.flac out.wav --control year=1962",
         "render run in.wav out.wav --block-size 512 --seed 7",
     )
 )
@@ -159,7 +160,7 @@ def render(
         list[str] | None,
         _maybe("name=value or name=automation.csv (seconds,value); may be repeated."),
     ] = None,
-    preset: Annotated[str | None, _maybe("One of a named model's: tape has machines.")] = None,
+    preset: Annotated[str | None, _maybe("One of a named model's: tape has machines, vinyl records.")] = None,
     block_size: Annotated[int, typer.Option(help="Samples at a time.")] = 65_536,
     seed: Annotated[int, typer.Option(help="Of hiss, wow and all that is random: another seed, another take.")] = 0,
     json: AsJson = False,

@@ -9,6 +9,8 @@ MODELS = (
     "tape-physics",
     "tape-both",
     "tape-gru",
+    "vinyl",
+    "vinyl-both",
     "compressor",
     "gru",
     "lstm",

@@ -19,8 +19,10 @@ from ddspfx.blocks.parallel_filters import ParallelFilters
 from ddspfx.blocks.recurrent import GRU, LSTM
 from ddspfx.blocks.tcn import TCN
 from ddspfx.models.machine import MACHINES, USUAL
+from ddspfx.models.pressing import PRESSINGS
 from ddspfx.models.recipe import THIRD_OCTAVES, Recipe, Setting, chain, transport
 from ddspfx.models.tape import Tape
+from ddspfx.models.vinyl import Vinyl
 from ddspfx.source.noise import Noise
 
 SOLVED = {"solve": ["replay"]}
@@ -94,6 +96,11 @@ def machine(name: str, setting: Setting) -> Tape:
     return Tape(machine=name, sample_rate=setting.sample_rate)
 
 
+def pressing(name: str, setting: Setting) -> Vinyl:
+    """The record of that name and its player, to be played with knobs."""
+    return Vinyl(pressing=name, sample_rate=setting.sample_rate)
+
+
 def _gru(setting: Setting) -> Serial:
     return chain(setting, tape=_memory(setting, 16))
 
@@ -163,6 +170,7 @@ _TABLE = (
         _vinyl,
         SHARPENED,
         1.0,
+        presets={name: functools.partial(pressing, name) for name in PRESSINGS},
     ),
     Recipe("vinyl-both", "the same, and a recurrent network for what is left", _vinyl_both, SHARPENED, 3.0),
     Recipe("compressor", "a compressor, a curve, delay line, linear response, hiss", _compressor, SOLVED, 2.0),
