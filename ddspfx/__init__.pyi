@@ -5,6 +5,7 @@ from .alignment.restore import restore
 from .alignment.skew import Skew, skew
 from .alignment.track import track
 from .analysis.transport import analyse_transport
+from .analysis.vinyl.analyse import analyse_vinyl
 from .block import AbstractBlock, quiet
 from .blocks.add import Add
 from .blocks.anhysteretic import Anhysteretic

@@ -14,12 +14,17 @@ _TRANSPORT = "\b\nExamples:\n" + "\n".join(
                   "wet.wav --dry dry.wav --out page.html")
 )  # fmt: skip
 
+_VINYL = "\b\nExamples:\n" + "\n".join(
+    f"  ddspfx analyse vinyl {words}"
+    for words in ("side.wav", "side.wav --dry original.wav --out side.html", "a.wav b.wav --rpm 45 --json")
+)  # fmt: skip
+
 analyse = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
 
 @analyse.callback(epilog="\b\nExamples:\n  ddspfx analyse transport tone3150.wav")
 def _analyse() -> None:
-    """Measure a device from a recording: its transport, by a test tone, a pilot, or the original."""
+    """Measure a device from a recording: a transport by its tone, pilot or original; a record by all it has."""
 
 
 def _maybe(help: str) -> Any:
@@ -45,3 +50,23 @@ def transport(
     from ddspfx.cli.meters import transport as measure
 
     measure(file, tone, pilot, dry, out, json)
+
+
+@analyse.command(epilog=_VINYL)
+def vinyl(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings of records.", show_default=False)],
+    dry: Annotated[Path | None, _maybe("The digital original of the one FILE.")] = None,
+    rpm: Annotated[str, typer.Option(help="Revolutions a minute, if they are known: auto, 33.333, 45, 78.")] = "auto",
+    out: Annotated[Path | None, _maybe("Page (.html) or picture (.png) to write, of one FILE.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, for machines.")] = False,
+) -> None:
+    """Measure revolution, wow, flutter, clicks, hum, rumble, hiss, crosstalk and bandwidth of each FILE.
+
+    A band of test tone, or --dry, tells the motion; pauses and the lead-in tell the noise. Every figure in --json is
+    {"value", "deviation"}, or null where FILE does not determine it; of several FILEs it is {"files": [...]}.
+    """
+    begin()
+    load("ddspfx.cli.meters_vinyl")
+    from ddspfx.cli.meters_vinyl import vinyl as measure
+
+    measure(files, dry, rpm, out, json)
