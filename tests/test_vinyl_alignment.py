@@ -1,6 +1,7 @@
 """Records against their originals: start, speed, turning and skips, against a player whose motion is known."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from ddspfx.alignment.interpolate import sample_at
 from ddspfx.alignment.quick_frames import quick_correlations
 from ddspfx.alignment.smoother import smoothed
 from ddspfx.alignment.steps import stepped
+from ddspfx.alignment.track import track
 from ddspfx.alignment.turning import turning_of
+from ddspfx.source.trajectory import Trajectory
 
 RATE = 16_000
 SKIPS = ((9.37, 1.8), (16.21, -1.8), (18.07, -1.8))
@@ -83,6 +86,32 @@ def test_warp_plays_dry_along_the_curve() -> None:
     assert np.allclose(found.stretch(x, 1000, 2000)[0], found.warp(x)[1, 1000:2000], atol=3e-3)
 
 
+def test_track_follows_a_record_across_its_skips() -> None:
+    x = np.stack([music(36, 7), music(36, 8)])
+    wet = np.stack([record(row, 26, 4.321, 0.963) for row in x])
+    found = track(x, wet, RATE, transport="vinyl")
+    t = np.arange(0.1, 25.9, 0.01)
+    error = (t - place(t, 4.321, 0.963) - found(t)) * 44_100
+    error = np.abs(error - np.median(error))[np.all([np.abs(t - time) > 0.005 for time, _ in SKIPS], axis=0)]
+    assert np.median(error) < 0.05 and np.quantile(error, 0.99) < 0.5
+    assert [jump for _, jump in found.jumps] == pytest.approx([jump for _, jump in SKIPS], abs=1e-4)
+    assert found.drift == pytest.approx(1 - 0.963, abs=1e-3) and np.nanmax(np.abs(found.knots)) < 0.05
+    assert np.isfinite(found.deviation(t)).all()
+
+
+def test_a_trajectory_keeps_drift_and_jumps_apart(tmp_path: Path) -> None:
+    t = np.arange(0, 4, 0.005)
+    total = 12.0 - 0.04 * t + 1e-4 * np.sin(t) - 1.8 * (t >= 1.5)
+    made = Trajectory.fit(t, total, 4.0, RATE, drift=-0.04, jumps=[(1.5, 1.8)])
+    assert np.allclose(made(t), total, atol=1e-6) and np.ptp(made.knots) < 1e-3
+    made.save(tmp_path / "side.safetensors")
+    again = Trajectory.load(tmp_path / "side.safetensors")
+    assert again.jumps == made.jumps == ((1.5, 1.8),) and again.drift == -0.04
+    assert np.array_equal(again(t), made(t))
+    low, high = made.bounds() or (0.0, 0.0)
+    assert high - low < 1e-3
+
+
 def test_odd_records_are_told() -> None:
     x, other = music(8, 3), music(8, 4)
     assert align(x, other, RATE, transport="vinyl").confidence < 0.3
@@ -94,6 +123,10 @@ def test_odd_records_are_told() -> None:
         align(x, np.full(RATE, np.nan), RATE, transport="vinyl")
     with pytest.raises(ValueError, match="tape or vinyl"):
         align(x, x, RATE, transport="wax")  # ty: ignore
+    with pytest.raises(ValueError, match="nothing in common"):
+        track(x, np.zeros(5 * RATE), RATE, transport="vinyl")
+    with pytest.raises(ValueError, match="a record has none"):
+        track(x, x, RATE, transport="vinyl", pilot=1)
     with pytest.raises(ValueError, match="both must have the same"):
         align(np.stack([x, x]), x, RATE, transport="vinyl")
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ddspfx.alignment.interpolate import Reals
 
+_RUB = 6.0  # what a lag costs that moves as far as it may
 _BACK = 16  # blocks that may be left out between two of a chain
 
 
@@ -16,8 +17,8 @@ def best_chain(
     """Indices of the blocks of the chain, and of the candidate of each.
 
     `times` (blocks,) in seconds, `places` and `scores` (blocks, candidates), places as lags that a steady record
-    keeps; -inf scores are none. From one to the next a lag moves by at most `tolerance` + `wander`·dt for nothing, or
-    jumps by so many seconds either way for what `cost` says. Maximises the scores less the costs. (Viterbi 1967.)
+    keeps; -inf scores are none. From one to the next a lag moves by at most `tolerance` + `wander`·dt for next to
+    nothing, or jumps by so many seconds for what `cost` says. Maximises the scores less the costs. (Viterbi 1967.)
     """
     blocks, many = scores.shape
     total, came = scores.copy(), np.full((blocks, many), -1, np.int64)
@@ -26,7 +27,7 @@ def best_chain(
         before, lags = total[first:k].ravel(), places[first:k].ravel()
         loose = np.repeat(tolerance + wander * (times[k] - times[first:k]), many)
         move = np.abs(places[k][:, None] - lags)
-        options = before - np.where(move <= loose, 0.0, cost(move))
+        options = before - np.where(move <= loose, _RUB * (move / loose) ** 2, cost(move))
         best = np.argmax(options, axis=1)
         gain = options[np.arange(many), best]
         better = gain > 0

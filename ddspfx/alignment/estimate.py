@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ddspfx.alignment.banded import inverse_bands
 from ddspfx.alignment.bands import Band, bands_of
 from ddspfx.alignment.disagreement import excess
-from ddspfx.alignment.gauss_newton import Knots, deviations, inverse_bands, knots_at, newton_step, prior_bands, widened
+from ddspfx.alignment.gauss_newton import Knots, deviations, knots_at, newton_step, prior_bands, widened
 from ddspfx.alignment.interpolate import Interpolant, Reals
 from ddspfx.alignment.normal import Channel, Normal, normal_equations
 from ddspfx.alignment.phase import lateness
@@ -15,15 +16,36 @@ from ddspfx.alignment.process import process, settled
 from ddspfx.alignment.response import SIZE, Device, coherence, fit_device, followed
 from ddspfx.alignment.slips import slips
 
-# Samples within which slips are looked for, then the band (Hz) of each Newton step.
-_SCHEDULE = (
-    (12, ((300.0, 3000.0), (300.0, 7000.0), (300.0, 1e9))),
-    (10, ((300.0, 7000.0), (200.0, 1e9), (120.0, 1e9))),
-    (8, ((0.0, 1e9), (0.0, 1e9))),
-    (0, ((0.0, 1e9), (0.0, 1e9), (0.0, 1e9))),
+
+class Plan(NamedTuple):
+    """Samples within which slips are looked for, then the band (Hz) of each Newton step, stage by stage.
+
+    From stage `learning` on the transport's process is learned. A `bent` trend is the delays themselves, so that they
+    are also the prior's mean; else it is a line through them. `stillest` is the least speed deviation of the prior.
+    """
+
+    stages: tuple[tuple[int, tuple[tuple[float, float], ...]], ...]
+    learning: int
+    bent: bool
+    stillest: float
+
+
+TAPE = Plan(
+    (
+        (12, ((300.0, 3000.0), (300.0, 7000.0), (300.0, 1e9))),
+        (10, ((300.0, 7000.0), (200.0, 1e9), (120.0, 1e9))),
+        (8, ((0.0, 1e9), (0.0, 1e9))),
+        (0, ((0.0, 1e9), (0.0, 1e9), (0.0, 1e9))),
+    ),
+    learning=2,
+    bent=False,
+    stillest=1e-4,
+)
+RECORD = Plan(
+    ((0, ((300.0, 7000.0), (120.0, 1e9))), (0, ((0.0, 1e9), (0.0, 1e9)))), learning=1, bent=True, stillest=4e-4
 )
 _CORNER = 30.0  # Hz to which a transport's speed moves freely
-_STILLEST, _WILDEST = 1e-4, 2e-2  # deviation of speed that the prior allows
+_WILDEST = 2e-2  # deviation of speed that the prior allows
 _EDGE = 0.01  # s beyond dry's ends where nothing is believed
 
 
@@ -42,24 +64,25 @@ class Problem(NamedTuple):
         return at
 
 
-def estimated(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> tuple[Reals, Reals]:
+def estimated(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int, plan: Plan = TAPE) -> tuple[Reals, Reals]:
     """Delays and their deviations at every sample, both in samples, from `delays` that are nearly right."""
-    problem = _problem(x, y, delays, sample_rate, rate)
+    problem = _problem(x, y, delays, sample_rate, rate, plan.bent)
     rest = delays - problem.trend
     c = _projected(problem.knots, rest)
-    prior = _prior(rest, problem.knots, sample_rate, rate)
+    prior = _prior(rest, problem.knots, sample_rate, rate, plan.stillest)
     devices = _devices(problem, c, [None] * len(problem.channels))
     trust, mean = None, np.zeros_like(c)
     A = np.zeros((4, problem.knots.knots))
-    for stage, (reach, ranges) in enumerate(_SCHEDULE):
-        if stage >= 2:
+    for stage, (reach, ranges) in enumerate(plan.stages):
+        if stage >= plan.learning:
             learned = process(c, deviations(inverse_bands(widened(A, prior) + prior)), rate)
             if learned is not None:
                 mean, prior = learned
                 c = settled(c, A, mean, prior)
         if reach:
             c = c + _projected(problem.knots, _slips(problem, devices, problem.positions(c), reach))
-        devices = _devices(problem, c, devices)
+        if reach or stage:
+            devices = _devices(problem, c, devices)
         for low, high in ranges:
             devices, found = _step(problem, c, devices, low, high)
             A, h = found.total(trust)
@@ -74,12 +97,12 @@ def estimated(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) ->
     return np.interp(n - late, n, found_delays) + late, problem.knots.values(spread)
 
 
-def _problem(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int) -> Problem:
+def _problem(x: Reals, y: Reals, delays: Reals, sample_rate: int, rate: int, bent: bool) -> Problem:
     from scipy.fft import next_fast_len, rfft
 
     length = y.shape[1]
     n = np.arange(length)
-    trend: Reals = np.polyval(np.polyfit(n[::441], delays[::441], 1), n).astype(np.float64)
+    trend: Reals = delays if bent else np.polyval(np.polyfit(n[::441], delays[::441], 1), n).astype(np.float64)
     count = next_fast_len(length + SIZE, real=True)
     heard = _heard(n - delays, x.shape[1], sample_rate)
     rows = zip(x, y * heard, strict=True)
@@ -146,12 +169,12 @@ def _projected(knots: Knots, values: Reals) -> Reals:
     return c
 
 
-def _prior(rest: Reals, knots: Knots, sample_rate: int, rate: int) -> Reals:
+def _prior(rest: Reals, knots: Knots, sample_rate: int, rate: int, stillest: float) -> Reals:
     """The prior in samples, its power from how fast the coarse path moves most of the time, within what transports do.
 
     A median, because where the programme is quiet the coarse path jumps as no transport does.
     """
     hop = sample_rate // 50
     moves = np.diff(rest[::hop]) / hop
-    deviation = np.clip(np.median(np.abs(moves - np.median(moves))), _STILLEST, _WILDEST)
+    deviation = np.clip(np.median(np.abs(moves - np.median(moves))), stillest, _WILDEST)
     return prior_bands(knots.knots, 1 / rate, float(deviation**2) / (2 * _CORNER), _CORNER) / sample_rate**2

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ddspfx.alignment.banded import solve_symmetric
 from ddspfx.alignment.interpolate import Reals
 from ddspfx.alignment.smoother import difference_bands
 
@@ -71,9 +72,7 @@ def prior_bands(count: int, step: float, speed_power: float, corner: float) -> R
 
 def newton_step(A: Reals, h: Reals, R: Reals, c: Reals) -> Reals:
     """Solves (A + R)·δ = h - R·c, `c` counted from the prior's mean; steps held to ±2 samples, less their mean."""
-    from scipy.linalg import solveh_banded
-
-    step = np.clip(solveh_banded(widened(A, R) + R, h - banded_product(R, c)), -_LONGEST, _LONGEST)
+    step = np.clip(solve_symmetric(widened(A, R) + R, h - banded_product(R, c)), -_LONGEST, _LONGEST)
     moved: Reals = step - np.mean(step)
     return moved
 
@@ -92,31 +91,6 @@ def banded_product(bands: Reals, c: Reals) -> Reals:
         y[:-above] += row * c[above:]
         y[above:] += row * c[:-above]
     return y
-
-
-def inverse_bands(bands: Reals) -> Reals:
-    """Upper bands of the inverse of a symmetric banded matrix, row a its entries (i, i + a), without the rest.
-
-    (Takahashi, Fagan, Chin 1973.)
-    """
-    from scipy.linalg import cholesky_banded
-
-    order, count = bands.shape
-    factor = cholesky_banded(bands, lower=False)
-    width = order - 1
-    reach = np.arange(1, width + 1)
-    U = np.zeros((count, width))  # U[i, a - 1] = entry (i, i + a) over the diagonal's
-    for a in reach:
-        U[: count - a, a - 1] = factor[width - a, a:] / factor[width, : count - a]
-    own = 1 / factor[width] ** 2
-    inverse = np.zeros((count, order))
-    block = np.zeros((width, width))  # the inverse at i + 1 to i + width
-    for i in range(count - 1, -1, -1):
-        off = -block @ U[i]
-        inverse[i, 0], inverse[i, 1:] = own[i] - off @ U[i], off
-        block[1:, 1:] = block[:-1, :-1].copy()
-        block[0, 0], block[0, 1:], block[1:, 0] = inverse[i, 0], off[:-1], off[:-1]
-    return inverse.T
 
 
 def deviations(inverse: Reals) -> Reals:

@@ -28,14 +28,14 @@ _WEIGHT, _CHANCE, _MOST = 20.0, 4.0, 0.99  # of -log(1 - ρ²), what chance give
 _JUMP = 120.0  # what a jump costs
 _EMPHASIS = 0.95  # of a first difference: the bass alone knows little
 _QUIET = 1e-3  # of the usual energy: below it all is noise
-_LOOSE, _WANDER = 0.0012, 0.004  # s, and of speed, that a lag may move from one block to another
+_LOOSE, _WANDER = 0.0005, 0.004  # s, and of speed, that a lag may move from one block to another
 _LONG = (30.0, 4.0, 0.03, 0.006, 25.0)  # of long blocks: weight, chance, looseness, wander, cost of a jump
 _BEND = 0.003  # s a squared long hop that the speed of a record bends
 _KNOWN = 0.005  # s to which a long block knows its place
 
 
 class Path(NamedTuple):
-    """Seconds of dry at `times` of wet (a chain of blocks), which run without a jump each is in, and about what speed."""
+    """Seconds of dry at `times` of wet (a chain of blocks), which run without a jump each is in, and a speed."""
 
     times: Reals
     places: Reals

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ddspfx.alignment.banded import solve_symmetric
 from ddspfx.alignment.gauss_newton import banded_product, widened
 from ddspfx.alignment.interpolate import Reals
 from ddspfx.alignment.smoother import difference_bands
@@ -61,8 +62,6 @@ def burg(stretches: list[Reals]) -> tuple[Reals, float]:
 
 def settled(c: Reals, A: Reals, mean: Reals, R: Reals) -> Reals:
     """c moved to where the process puts it, where the recording does not hold it: μ + (A + R)⁻¹ A (c - μ)."""
-    from scipy.linalg import solveh_banded
-
     wide = widened(A, R)
-    moved: Reals = mean + solveh_banded(wide + R, banded_product(wide, c - mean))
+    moved: Reals = mean + solve_symmetric(wide + R, banded_product(wide, c - mean))
     return moved

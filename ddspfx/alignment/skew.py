@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ddspfx.alignment.align import Alignment, align, signal
+from ddspfx.alignment.banded import inverse_bands
 from ddspfx.alignment.bands import bands_of
 from ddspfx.alignment.disagreement import excess
-from ddspfx.alignment.gauss_newton import deviations, inverse_bands, knots_at, newton_step, prior_bands
+from ddspfx.alignment.gauss_newton import deviations, knots_at, newton_step, prior_bands
 from ddspfx.alignment.interpolate import Interpolant, Reals
 from ddspfx.alignment.normal import Channel, normal_equations
 from ddspfx.alignment.phase import lateness

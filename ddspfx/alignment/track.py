@@ -1,6 +1,6 @@
 """The delay of a recording at every moment, from its programme alone."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from ddspfx.alignment.pilot_trajectory import piloted
 from ddspfx.alignment.response import filtered, spectrum_pair
 from ddspfx.alignment.smoother import smoothed
 from ddspfx.alignment.swing import swinging_path
+from ddspfx.alignment.vinyl_track import tracked_record
 from ddspfx.alignment.viterbi import best_path, refined
 from ddspfx.alignment.windows import in_windows
 from ddspfx.source.trajectory import Trajectory
@@ -43,6 +44,7 @@ def track(
     rate: int = 200,
     refine: bool = True,
     pilot: int | str | None = None,
+    transport: Literal["tape", "vinyl"] = "tape",
 ) -> Trajectory:
     """The delay d(t), wet(t) = device(dry(t - d(t))), in seconds at wet's times, the latency included.
 
@@ -54,8 +56,16 @@ def track(
     Recordings beyond 60 s are done in overlapping windows. `pilot` names a channel of wet (0 or "L", 1 or "R") that
     holds a pilot instead of programme: its motion is then the delay's, and the other channel tells which of its
     periods is meant; dry's own pilot, where dry has two channels, is in the same one.
+    A `transport` of "vinyl" starts from the record's own alignment (drift, revolution harmonics, skips): the result
+    has `drift` and `jumps`, and its spline is what those leave. See `tracked_record`.
     Raises ValueError as `align` does, and when nothing in wet can be followed.
     """
+    if transport == "vinyl":
+        if pilot is not None:
+            raise ValueError(f"pilot is {pilot!r}, but a record has none: leave it out")
+        return tracked_record(dry, wet, sample_rate, alignment, rate, refine)
+    if transport != "tape":
+        raise ValueError(f"transport is {transport!r}, but must be tape or vinyl")
     x, y = signal(dry, "dry"), signal(wet, "wet")
     if pilot is not None:
         return piloted(x, y, pilot, sample_rate)

@@ -46,7 +46,7 @@ def aligned_record(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignmen
     where nothing is heard; and each skip lies at the sample from which the next groove explains wet better.
     Raises ValueError as `align` does, and for a record shorter than a second.
     """
-    x, y = _checked(dry, "dry", sample_rate), _checked(wet, "wet", sample_rate)
+    x, y = recording(dry, "dry", sample_rate), recording(wet, "wet", sample_rate)
     if x.shape[0] != y.shape[0]:
         raise ValueError(f"dry has {x.shape[0]} channels and wet {y.shape[0]}, but both must have the same: mix one")
     silent = [f"{name} is silent." for name, row in (("Dry", x), ("Wet", y)) if is_quiet(row)]
@@ -58,7 +58,7 @@ def aligned_record(dry: ArrayLike, wet: ArrayLike, sample_rate: int) -> Alignmen
     return _described(x, y, sample_rate, found)
 
 
-def _checked(x: ArrayLike, name: str, sample_rate: int) -> NDArray[Any]:
+def recording(x: ArrayLike, name: str, sample_rate: int) -> NDArray[Any]:
     """(channels, samples) as it is. Raises ValueError for what cannot be a recording of a second."""
     rows = np.atleast_2d(np.asarray(x))
     if rows.ndim != 2 or rows.shape[0] not in (1, 2) or rows.shape[1] < _SHORTEST * sample_rate:

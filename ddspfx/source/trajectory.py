@@ -26,7 +26,9 @@ class Trajectory(AbstractSource):
     are in seconds at `rate` knots a second; knot k sits at (k - 1) / rate, so the spline covers
     0 to (knots - 3) / rate seconds, and holds before and after. `spread` is the standard deviation in
     seconds at the knots, None when it is not known. As a source it reads the deviation s alone; whoever
-    reads it adds `split`. Raises ValueError when there are fewer than four knots.
+    reads it adds `split`. A record's speed error and skips stand apart, since they belong to the pair and no delay
+    line holds them: called, d(t) has `drift`·t more, less every jump of `jumps`, (second, seconds of the source left
+    out), that was until then. Raises ValueError when there are fewer than four knots.
     """
 
     base: Int[Array, ""]
@@ -34,8 +36,21 @@ class Trajectory(AbstractSource):
     sample_rate: int = eqx.field(static=True)
     rate: int = eqx.field(static=True)
     spread: Float[Array, "*channels knots"] | None
+    drift: float = eqx.field(static=True)
+    jumps: tuple[tuple[float, float], ...] = eqx.field(static=True)
 
-    def __init__(self, base: Any, knots: Any, sample_rate: int, rate: int = 200, spread: Any = None):
+    def __init__(
+        self,
+        base: Any,
+        knots: Any,
+        sample_rate: int,
+        rate: int = 200,
+        spread: Any = None,
+        *,
+        drift: float = 0.0,
+        jumps: Any = (),
+    ):
+        self.drift, self.jumps = float(drift), tuple((float(time), float(jump)) for time, jump in jumps)
         self.base, self.knots = jnp.asarray(base, jnp.int32), jnp.asarray(knots, float)
         self.sample_rate, self.rate = sample_rate, rate
         self.spread = None if spread is None else jnp.asarray(spread, float)
@@ -68,12 +83,14 @@ class Trajectory(AbstractSource):
         weights: Any = None,
         *,
         spread: Any = None,
+        drift: float = 0.0,
+        jumps: Any = (),
     ) -> Self:
         """The least squares spline through total `delays` (seconds) at `times` (seconds), in float64.
 
         `delays` is (points,), or (channels, points); `weights` and the standard deviation `spread` likewise or
-        None. Points outside 0 to `duration` and points that are not finite do not count; gaps are bridged by
-        a natural cubic and the ends hold. Raises ValueError when no point is left.
+        None; `drift` and `jumps` are taken out first. Points outside 0 to `duration` and points that are not finite do
+        not count; gaps are bridged by a natural cubic and the ends hold. Raises ValueError when no point is left.
         """
         times, delays = np.asarray(times, np.float64), np.asarray(delays, np.float64)
         if times.ndim != 1 or delays.shape[-1:] != times.shape or delays.ndim > 2:
@@ -82,6 +99,7 @@ class Trajectory(AbstractSource):
         good = np.isfinite(delays) & np.isfinite(weights) & (weights > 0) & (times >= 0) & (times <= duration)
         if not good.reshape(-1, times.size).any(axis=1).all():
             raise ValueError(f"delays holds no finite value with a weight between 0 and {duration:g} seconds")
+        delays = delays - _steady(times, drift, jumps)
         base, count = round(float(np.median(delays[good])) * sample_rate), _knots(duration, rate)
 
         def row(d: Any, w: Any, g: Any) -> Any:
@@ -93,7 +111,7 @@ class Trajectory(AbstractSource):
             place = (np.arange(count) - 1) / rate
             given = np.broadcast_to(np.asarray(spread, np.float64), delays.shape).reshape(-1, times.size)
             spread = np.stack([np.interp(place, times, s) for s in given]).reshape(knots.shape)
-        return cls(base, knots, sample_rate, rate, spread)
+        return cls(base, knots, sample_rate, rate, spread, drift=drift, jumps=jumps)
 
     def read(self, channels: int, count: int, clock: Clock) -> Readable:
         """The deviation beyond the base in seconds, exact on the clock's grid."""
@@ -117,7 +135,7 @@ class Trajectory(AbstractSource):
         return whole * up + high * 256 + low // down, (low % down).astype(self.knots.dtype) / down
 
     def bounds(self) -> tuple[float, float] | None:
-        """Shortest and longest total delay in seconds; None while it is traced."""
+        """Shortest and longest delay in seconds, without drift and jumps; None while it is traced."""
         if any(isinstance(a, jax.core.Tracer) or not hasattr(a, "__array__") for a in (self.base, self.knots)):
             return None
         base, knots = np.asarray(self.base, np.float64), np.asarray(self.knots, np.float64)
@@ -127,7 +145,9 @@ class Trajectory(AbstractSource):
 
     def __call__(self, seconds: Any) -> Float[np.ndarray, "*channels times"]:
         """The total delay in seconds at these output times, NumPy float64."""
-        return float(self.base) / self.sample_rate + self._at(self.knots, seconds)
+        held_still = float(self.base) / self.sample_rate + _steady(seconds, self.drift, self.jumps)
+        value: Float[np.ndarray, "*channels times"] = held_still + self._at(self.knots, seconds)
+        return value
 
     def deviation(self, seconds: Any) -> Float[np.ndarray, "*channels times"]:
         """The standard deviation of the delay in seconds at these output times; NaN when it is not known."""
@@ -172,13 +192,23 @@ class Trajectory(AbstractSource):
 
     def save(self, path: str | Path) -> None:
         """Writes base, knots, spread and rates as safetensors, exactly."""
-        write_tensors(Path(path), self.base, self.knots, self.spread, self.sample_rate, self.rate)
+        kept = (self.sample_rate, self.rate, self.drift, self.jumps)
+        write_tensors(Path(path), self.base, self.knots, self.spread, *kept)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Reads what `save` wrote. Raises ValueError, one line, when the file is not that."""
-        base, knots, sample_rate, rate, spread = read_tensors(Path(path))
-        return cls(base, knots, sample_rate, rate, spread)
+        base, knots, sample_rate, rate, spread, drift, jumps = read_tensors(Path(path))
+        return cls(base, knots, sample_rate, rate, spread, drift=drift, jumps=jumps)
+
+
+def _steady(seconds: Any, drift: float, jumps: Any) -> Float[np.ndarray, "*times"]:
+    """What a speed error and jumps add to a delay."""
+    t = np.asarray(seconds, np.float64)
+    total: Float[np.ndarray, "*times"] = drift * t
+    for time, jump in jumps:
+        total = total - jump * (t >= time)
+    return total
 
 
 def _knots(duration: float, rate: int) -> int:

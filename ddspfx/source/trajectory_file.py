@@ -1,6 +1,7 @@
 """A trajectory on disk: CSV for people and other programs, safetensors for an exact copy."""
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -59,19 +60,22 @@ def _numbers(path: Path, line: int, row: list[str], columns: int) -> list[float]
     return numbers
 
 
-def write_tensors(path: Path, base: Any, knots: Any, spread: Any, sample_rate: int, rate: int) -> None:
-    """Writes base, knots and spread with the rates and the format's name as metadata."""
+def write_tensors(
+    path: Path, base: Any, knots: Any, spread: Any, sample_rate: int, rate: int, drift: float, jumps: Any
+) -> None:
+    """Writes base, knots and spread with the rates, what drifts and jumps, and the format's name as metadata."""
     from safetensors.numpy import save_file
 
     tensors = {"base": np.asarray(base), "knots": np.asarray(knots)}
     if spread is not None:
         tensors["spread"] = np.asarray(spread)
     metadata = {"format": FORMAT, "sample_rate": str(sample_rate), "rate": str(rate)}
+    metadata |= {"drift": repr(drift), "jumps": json.dumps(jumps)} if drift or jumps else {}
     _written(path, lambda beside: save_file(tensors, beside, metadata))
 
 
-def read_tensors(path: Path) -> tuple[Any, Any, int, int, Any]:
-    """Base, knots, sample rate, rate, and spread or None. Raises ValueError, one line, for any other file."""
+def read_tensors(path: Path) -> tuple[Any, Any, int, int, Any, float, Any]:
+    """Base, knots, both rates, spread or None, drift and jumps. Raises ValueError, one line, for any other file."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -86,4 +90,5 @@ def read_tensors(path: Path) -> tuple[Any, Any, int, int, Any]:
         rates = int(metadata["sample_rate"]), int(metadata["rate"])
     except (KeyError, ValueError):
         raise ValueError(f"{path} does not say its sample_rate and rate as whole numbers") from None
-    return tensors["base"], tensors["knots"], *rates, tensors.get("spread")
+    steady = float(metadata.get("drift", 0.0)), json.loads(metadata.get("jumps", "[]"))
+    return tensors["base"], tensors["knots"], *rates, tensors.get("spread"), *steady
