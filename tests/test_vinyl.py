@@ -89,7 +89,7 @@ def test_quiet_is_silent_and_noise_has_another_take_a_key() -> None:
 def test_a_pressing_streams_what_it_renders(channels: int, name: str) -> None:
     player = Vinyl(name, hidden=4, sample_rate=RATE, key=jax.random.key(3))
     x = (0.1 * np.random.default_rng(0).normal(size=(channels, 2_048))).astype(np.float32)
-    whole, _ = player(jnp.asarray(x), player.init_state(channels, RATE), Clock.zero(RATE, 5))
+    whole, _ = jax.jit(lambda x, s, c: player(x, s, c))(x, player.init_state(channels, RATE), Clock.zero(RATE, 5))
     stream = Stream(player, channels, RATE, 512, key=5)
     pieces = np.concatenate([np.asarray(stream(x[:, i : i + 512])) for i in range(0, 2_048, 512)], axis=1)
     np.testing.assert_allclose(pieces, whole, atol=3e-6)
@@ -106,7 +106,7 @@ def test_knobs_have_slopes() -> None:
         model = at(player, drive=drive, position=position, year=year)
         return jnp.sum(model(x, model.init_state(2, RATE), Clock.zero(RATE))[0] ** 2)
 
-    slopes = jax.grad(loss, (0, 1, 2))(jnp.asarray(3.0), jnp.asarray(40.0), jnp.asarray(1968.0))
+    slopes = jax.jit(jax.grad(loss, (0, 1, 2)))(jnp.asarray(3.0), jnp.asarray(40.0), jnp.asarray(1968.0))
     assert all(np.isfinite(s) and abs(float(s)) > 1e-6 for s in slopes)
 
 
