@@ -122,7 +122,7 @@ def test_odd_records_are_told() -> None:
     with pytest.raises(ValueError, match="NaN"):
         align(x, np.full(RATE, np.nan), RATE, transport="vinyl")
     with pytest.raises(ValueError, match="tape or vinyl"):
-        align(x, x, RATE, transport="wax")  # ty: ignore
+        align(x, x, RATE, transport="wax")
     with pytest.raises(ValueError, match="nothing in common"):
         track(x, np.zeros(5 * RATE), RATE, transport="vinyl")
     with pytest.raises(ValueError, match="a record has none"):

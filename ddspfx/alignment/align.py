@@ -1,7 +1,5 @@
 """Where in time, how loud, how fast and which way round a wet recording lies against its dry one."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -38,9 +36,7 @@ TRANSPORTS = ("tape", "vinyl")
 _Found = tuple[Clock, int, float, int]  # the clock, the polarity, the confidence, the block
 
 
-def align(
-    dry: ArrayLike, wet: ArrayLike, sample_rate: int, *, transport: Literal["tape", "vinyl"] = "tape"
-) -> Alignment:
+def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int, *, transport: str = "tape") -> Alignment:
     """Finds offset, speed, level, polarity and channel order of `wet` against `dry`.
 
     Arrays (channels, samples) or (samples,), of any lengths, NumPy or JAX; the work is in float64. The lag is, of

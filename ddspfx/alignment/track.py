@@ -1,6 +1,6 @@
 """The delay of a recording at every moment, from its programme alone."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,7 +44,7 @@ def track(
     rate: int = 200,
     refine: bool = True,
     pilot: int | str | None = None,
-    transport: Literal["tape", "vinyl"] = "tape",
+    transport: str = "tape",
 ) -> Trajectory:
     """The delay d(t), wet(t) = device(dry(t - d(t))), in seconds at wet's times, the latency included.
 

@@ -56,6 +56,7 @@ def _examples(*lines: str) -> str:
 
 Dry = Annotated[Path, _place("DRY", "What went into the device: WAV, FLAC, AIFF or OGG, mono or stereo.")]
 Wet = Annotated[Path, _place("WET", "What came out of it, at the same rate.")]
+Transport = Annotated[str, typer.Option(help="What moves time: tape, or vinyl (starts anywhere, drifts, skips).")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, for machines.")]
 Timed = Annotated[
     bool, typer.Option("--profile", help="Say where the time went, and write it into the folder as profile.json.")
@@ -85,13 +86,17 @@ def _ddspfx(
     """
 
 
-@app.command(epilog=_examples("align dry.wav wet.wav", "align dry.wav wet.wav --json"))
-def align(dry: Dry, wet: Wet, json: AsJson = False) -> None:
+@app.command(
+    epilog=_examples(
+        "align dry.wav wet.wav", "align dry.wav wet.wav --json", "align dry.wav side.wav --transport vinyl"
+    )
+)
+def align(dry: Dry, wet: Wet, transport: Transport = "tape", json: AsJson = False) -> None:
     """Find where WET lies against DRY.
 
     Latency, drift, polarity, gain, speed, channel order, and how sure that is.
     """
-    emit(_work().align(dry, wet), json)
+    emit(_work().align(dry, wet, transport), json)
 
 
 @app.command(
@@ -102,10 +107,11 @@ def track(
     wet: Wet,
     out: Annotated[Path | None, _maybe("CSV for the delay: seconds,delay_seconds.")] = None,
     pilot: Annotated[str | None, _maybe("Channel of a pilot in both files: 0 or L, 1 or R.")] = None,
+    transport: Transport = "tape",
     json: AsJson = False,
 ) -> None:
     """Follow the delay of WET against DRY as it wanders."""
-    emit(_work().track(dry, wet, out, pilot), json)
+    emit(_work().track(dry, wet, out, pilot, transport), json)
 
 
 @app.command(

@@ -19,12 +19,12 @@ from ddspfx.fit.profile import Profile, phase
 Figures = dict[str, Any]
 
 
-def align(dry: Path, wet: Path) -> Figures:
+def align(dry: Path, wet: Path, transport: str = "tape") -> Figures:
     """Where wet lies against dry."""
     pair = pair_of(dry, wet)
     from ddspfx.alignment.align import align as find
 
-    found = find(pair.dry.samples, pair.wet.samples, pair.sample_rate)
+    found = find(pair.dry.samples, pair.wet.samples, pair.sample_rate, transport=transport)
     for warning in found.warnings:
         note(f"warning: {warning}")
     return {
@@ -37,11 +37,12 @@ def align(dry: Path, wet: Path) -> Figures:
         "swapped": found.swapped,
         "offset_s": found.offset,
         "confidence": found.confidence,
+        "jumps_s": found.jumps,
         "warnings": found.warnings,
     }
 
 
-def track(dry: Path, wet: Path, out: Path | None, pilot: str | None = None) -> Figures:
+def track(dry: Path, wet: Path, out: Path | None, pilot: str | None = None, transport: str = "tape") -> Figures:
     """How the delay between dry and wet moves."""
     if out is not None:
         not_over(out, dry, wet)
@@ -49,16 +50,18 @@ def track(dry: Path, wet: Path, out: Path | None, pilot: str | None = None) -> F
     load("ddspfx.alignment.track")
     from ddspfx.alignment.track import track as find
 
-    found = find(pair.dry.samples, pair.wet.samples, pair.sample_rate, pilot=pilot_of(pilot))
+    found = find(pair.dry.samples, pair.wet.samples, pair.sample_rate, pilot=pilot_of(pilot), transport=transport)
     if out is not None:
         found.to_csv(out)
     times = np.arange(0, pair.wet.duration, 1 / 400)
-    delay = np.atleast_2d(found(times))
+    delay = np.atleast_2d(found.rest(times))
     return {
         "mean_delay_s": float(delay.mean()),
         "deviation_s": float(delay.std()),
         "peak_to_peak_s": float(np.ptp(delay)),
         "speed_deviation_percent": 100 * float(np.std(np.diff(delay) * 400)),
+        "drift": found.drift,
+        "jumps_s": found.jumps,
         "duration_s": pair.wet.duration,
         "knots": int(found.knots.shape[-1]),
         "knots_per_s": found.rate,

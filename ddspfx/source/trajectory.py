@@ -145,9 +145,12 @@ class Trajectory(AbstractSource):
 
     def __call__(self, seconds: Any) -> Float[np.ndarray, "*channels times"]:
         """The total delay in seconds at these output times, NumPy float64."""
-        held_still = float(self.base) / self.sample_rate + _steady(seconds, self.drift, self.jumps)
-        value: Float[np.ndarray, "*channels times"] = held_still + self._at(self.knots, seconds)
+        value: Float[np.ndarray, "*channels times"] = self.rest(seconds) + _steady(seconds, self.drift, self.jumps)
         return value
+
+    def rest(self, seconds: Any) -> Float[np.ndarray, "*channels times"]:
+        """The delay in seconds at these output times without drift and jumps, NumPy float64."""
+        return float(self.base) / self.sample_rate + self._at(self.knots, seconds)
 
     def deviation(self, seconds: Any) -> Float[np.ndarray, "*channels times"]:
         """The standard deviation of the delay in seconds at these output times; NaN when it is not known."""
