@@ -7,7 +7,7 @@ from ddspfx.alignment.candidates import best_lag
 from ddspfx.alignment.checks import is_silent, odd_match, odd_sound
 from ddspfx.alignment.coherence import likeliest_lag, welch
 from ddspfx.alignment.correlation import global_peak
-from ddspfx.alignment.interpolate import Reals, sample_at
+from ddspfx.alignment.interpolate import Reader, Reals
 from ddspfx.alignment.line import is_drift, level_line, robust_line
 from ddspfx.alignment.local_lags import Lags, block_lags
 from ddspfx.alignment.result import Alignment as Alignment
@@ -63,12 +63,12 @@ def align(dry: ArrayLike, wet: ArrayLike, sample_rate: int, *, transport: str = 
         nothing = (0.0,) * x.shape[0]
         return Alignment(0.0, 0.0, 1, 0.0, 1.0, False, nothing, 0.0, tuple(warnings), sample_rate, y.shape[1])
     x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
-    clock, sign, confidence, size = _coarse(_middle(x), _middle(y), sample_rate)
-    swapped = _are_swapped(x, y, clock)
-    x = x[::-1] if swapped else x
-    clock, sign = _fine(x, y, clock, sign, size)
-    confidence = _proven(x, y, (clock, sign, confidence, size), sample_rate)[2]
-    xw = _warped(x, clock, y.shape[1])
+    clock, sign, confidence, size = _coarse(Reader(_middle(x)), _middle(y), sample_rate)
+    swapped = _are_swapped(Reader(x), y, clock)
+    played = Reader(x[::-1] if swapped else x)
+    clock, sign = _fine(played, y, clock, sign, size)
+    confidence = _proven(played, y, (clock, sign, confidence, size), sample_rate)[2]
+    xw = _warped(played, clock, y.shape[1])
     latency, speed = clock.start / sample_rate, 1 - clock.slope
     warnings += odd_match(latency, speed, confidence, swapped)
     return Alignment(
@@ -104,9 +104,8 @@ def _middle(x: Reals) -> Reals:
     return mid if np.sum(mid**2) > 0.05 * np.sum(x**2) else x[:1]
 
 
-def _warped(x: Reals, clock: Clock, length: int) -> Reals:
-    positions = clock.positions(length)
-    return np.stack([sample_at(row, positions) for row in x])
+def _warped(x: Reader, clock: Clock, length: int) -> Reals:
+    return x.at(clock.positions(length))
 
 
 def _block(length: int, sample_rate: int) -> int:
@@ -114,16 +113,16 @@ def _block(length: int, sample_rate: int) -> int:
     return int(2 ** np.clip(np.round(np.log2(min(_BLOCK * sample_rate, max(length / 4, 64)))), 6, 17))
 
 
-def _coarse(x: Reals, y: Reals, sample_rate: int) -> _Found:
+def _coarse(x: Reader, y: Reals, sample_rate: int) -> _Found:
     """The clock to some samples, the polarity, the confidence, and the block that gave them.
 
     First without a speed error, then with one, then in short blocks for a device that wobbles heavily.
     """
     size = _block(y.shape[1], sample_rate)
-    start = Clock(best_lag(x, y, sample_rate).lag, 0.0)
+    start = Clock(best_lag(x.rows, y, sample_rate).lag, 0.0)
     found = [_proven(x, y, _agreement(x, y, start, sample_rate, size), sample_rate)]
     if found[0][2] < _TRUSTED:
-        for speed, delay in search_speed(x[0], y[0], sample_rate):
+        for speed, delay in search_speed(x.rows[0], y[0], sample_rate):
             there = _agreement(x, y, Clock(delay, 1 - speed), sample_rate, size)
             found.append(_proven(x, y, there, sample_rate))
         if max(each[2] for each in found) < _TRUSTED:
@@ -131,7 +130,7 @@ def _coarse(x: Reals, y: Reals, sample_rate: int) -> _Found:
     return max(found, key=lambda each: each[2])
 
 
-def _proven(x: Reals, y: Reals, found: _Found, sample_rate: int) -> _Found:
+def _proven(x: Reader, y: Reals, found: _Found, sample_rate: int) -> _Found:
     """The same, less sure where wet is all bass: any lag lies near a period of a low note, so it must also cohere."""
     clock, sign, confidence, size = found
     spectra = welch(_warped(x, clock, y.shape[1]), y, size)
@@ -142,7 +141,7 @@ def _proven(x: Reals, y: Reals, found: _Found, sample_rate: int) -> _Found:
     return clock, sign, confidence * float(np.clip(coherent / (_COHERENT * power), _DOUBTFUL, 1.0)), size
 
 
-def _agreement(x: Reals, y: Reals, clock: Clock, sample_rate: int, size: int) -> _Found:
+def _agreement(x: Reader, y: Reals, clock: Clock, sample_rate: int, size: int) -> _Found:
     """The clock moved onto a line through the blocks' lags, twice, and the share of blocks that lie near it."""
     sign, share = 1, 0.0
     for _ in range(2):
@@ -161,13 +160,13 @@ def _agreement(x: Reals, y: Reals, clock: Clock, sample_rate: int, size: int) ->
     return clock, sign, float(np.clip((share - _CHANCE) / (1 - _CHANCE), 0.0, 1.0)), size
 
 
-def _crowd(x: Reals, y: Reals, sample_rate: int, size: int) -> _Found:
+def _crowd(x: Reader, y: Reals, sample_rate: int, size: int) -> _Found:
     """The same for time that moves by per cents: where the lags of short blocks crowd, if they follow one another.
 
     No line then, and the polarity is left to the phase.
     """
-    reach = min(max(x.shape[1], y.shape[1]), int(_FARTHEST * sample_rate))
-    start = scattered_lag(x[0], y[0], size, reach)
+    reach = min(max(x.rows.shape[1], y.shape[1]), int(_FARTHEST * sample_rate))
+    start = scattered_lag(x.rows[0], y[0], size, reach)
     lags = block_lags(_warped(x, Clock(start, 0.0), y.shape[1]), y, size, 1, size)
     audible = lags.lags[lags.heights > 0]
     if len(audible) < 4:
@@ -178,8 +177,8 @@ def _crowd(x: Reals, y: Reals, sample_rate: int, size: int) -> _Found:
     return Clock(round(start + float(np.mean(audible[near]))), 0.0), 1, confidence, size
 
 
-def _are_swapped(x: Reals, y: Reals, clock: Clock) -> bool:
-    if x.shape[0] == 1:
+def _are_swapped(x: Reader, y: Reals, clock: Clock) -> bool:
+    if len(x.rows) == 1:
         return False
     xw = _warped(x, clock, y.shape[1])
     size = min(8192, max(64, y.shape[1] // 4))
@@ -187,7 +186,7 @@ def _are_swapped(x: Reals, y: Reals, clock: Clock) -> bool:
     return match[0][1] + match[1][0] > 1.05 * (match[0][0] + match[1][1])
 
 
-def _fine(x: Reals, y: Reals, clock: Clock, sign: int, size: int) -> tuple[Clock, int]:
+def _fine(x: Reader, y: Reals, clock: Clock, sign: int, size: int) -> tuple[Clock, int]:
     """A clear speed error refined on ever truer warps, or none; then the fraction of a sample."""
     steady, spread, drifts = _steady(x, y, clock, size, sign)
     clock, sign, spread = _drifting(x, y, clock, steady, sign, size) if drifts else (steady, sign, spread)
@@ -197,7 +196,7 @@ def _fine(x: Reals, y: Reals, clock: Clock, sign: int, size: int) -> tuple[Clock
     return clock.corrected(lag, 0.0), sign
 
 
-def _steady(x: Reals, y: Reals, clock: Clock, size: int, sign: int) -> tuple[Clock, float, bool]:
+def _steady(x: Reader, y: Reals, clock: Clock, size: int, sign: int) -> tuple[Clock, float, bool]:
     """The clock at speed 1, whole unless time wobbles; the wander about it; and whether a slope would be clear."""
     lags = _lags(_warped(x, clock, y.shape[1]), y, size, sign)
     delays = clock.start + clock.slope * lags.centres + (1 - clock.slope) * lags.lags
@@ -207,7 +206,7 @@ def _steady(x: Reals, y: Reals, clock: Clock, size: int, sign: int) -> tuple[Clo
     return Clock(start, 0.0), level.spread, is_drift(line, y.shape[1], len(delays))
 
 
-def _drifting(x: Reals, y: Reals, clock: Clock, steady: Clock, sign: int, size: int) -> tuple[Clock, int, float]:
+def _drifting(x: Reader, y: Reals, clock: Clock, steady: Clock, sign: int, size: int) -> tuple[Clock, int, float]:
     """The best clock with a speed error, its polarity and its wander; or the steady one where it coheres as well."""
     clock, other = _stacked(x, y, clock, sign, size)
     spread = 0.0
@@ -220,7 +219,7 @@ def _drifting(x: Reals, y: Reals, clock: Clock, steady: Clock, sign: int, size: 
     return steady, sign, spread
 
 
-def _stacked(x: Reals, y: Reals, clock: Clock, sign: int, size: int) -> tuple[Clock, int]:
+def _stacked(x: Reader, y: Reals, clock: Clock, sign: int, size: int) -> tuple[Clock, int]:
     """The clock from the stacked correlations where dry and wet then cohere better, else as it was."""
     start, slope, other = stacked_line(_warped(x, clock, y.shape[1]), y, size, _SLIP)
     there = clock.corrected(start, slope)
@@ -228,7 +227,7 @@ def _stacked(x: Reals, y: Reals, clock: Clock, sign: int, size: int) -> tuple[Cl
     return (there, other) if better else (clock, sign)
 
 
-def _coherence(x: Reals, y: Reals, clock: Clock, size: int) -> float:
+def _coherence(x: Reader, y: Reals, clock: Clock, size: int) -> float:
     return float(welch(_warped(x, clock, y.shape[1]), y, size).coherence().sum())
 
 
