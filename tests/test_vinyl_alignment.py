@@ -112,6 +112,13 @@ def test_a_trajectory_keeps_drift_and_jumps_apart(tmp_path: Path) -> None:
     assert high - low < 1e-3
 
 
+def test_a_record_of_which_dry_holds_a_part() -> None:
+    x = music(4, 9)
+    found = align(x, record(x, 11, 0.5, 0.98, ()), RATE, transport="vinyl")
+    assert found.confidence > 0.5 and not found.jumps
+    assert np.abs(errors(found, 0.5, 0.98, ())[:200]).max() < 10
+
+
 def test_odd_records_are_told() -> None:
     x, other = music(8, 3), music(8, 4)
     assert align(x, other, RATE, transport="vinyl").confidence < 0.3

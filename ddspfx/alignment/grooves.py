@@ -90,7 +90,10 @@ def _cost(move: Reals, least: float) -> Reals:
 
 
 def short_path(dry: Singles, wet: Singles, rough: Path, sign: int = 0) -> tuple[Path | None, int, float]:
-    """The chain of short blocks of wet, the polarity, and the share of all blocks in it; recordings at `RATE` Hz."""
+    """The chain of short blocks of wet, the polarity, and the share in it of the blocks that dry may hold.
+
+    Both recordings are at `RATE` Hz.
+    """
     from ddspfx.audio import resampled
 
     x, y = (np.asarray(resampled(v[None], RATE, _LOW))[0] for v in (dry, wet))
@@ -108,7 +111,8 @@ def short_path(dry: Singles, wet: Singles, rough: Path, sign: int = 0) -> tuple[
     heights = np.concatenate([f[1][0 if sign > 0 else 1] for f in found])
     scores = -_WEIGHT * np.log1p(-(np.clip(heights, 0.0, _MOST) ** 2)) - _CHANCE
     path = _chained_along(times, places, np.where(scores > 0, scores, -np.inf), smooth, rough.speed)
-    share = 0.0 if path is None else len(path.times) / max(1, len(times))
+    inside = np.count_nonzero((base > 0) & (base < len(x) / _LOW))
+    share = 0.0 if path is None else len(path.times) / max(inside, len(path.times))
     return path, sign, share
 
 

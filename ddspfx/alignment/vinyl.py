@@ -22,6 +22,7 @@ _REACHES = (0.0015, 0.0006)  # s within which lags are looked for, one pass afte
 _DOUBT = 0.05  # s by which a skip may still be misplaced when the first pass begins
 _SHORTEST = 1.0  # s
 _SILENT = 1e-9
+_FEWEST = 3  # blocks of a chain that is no accident
 _UNSURE = 0.3  # s about a jump within which a short block may hold both sides
 _KNOWN, _MIXED, _UNKNOWN = 1e-4, 5e-4, 1e6  # s: how far a block's place may be off; such a one; s squared: any other
 _BENDS = (2e-4, 1e-5)  # s a squared short hop, of everything and of what no harmonic is
@@ -88,7 +89,7 @@ def course_of(x: NDArray[Any], y: NDArray[Any], sample_rate: int) -> Found | Non
     if rough is None:
         return None
     path, sign, share = short_path(low[0], low[1], rough)
-    if path is None:
+    if path is None or len(path.times) < _FEWEST:
         return None
     course, doubt = _drawn(path, y.shape[1] / sample_rate)
     slow = [np.asarray(resampled(v[None], RATE, _COARSE)[0], np.float32) for v in low]
