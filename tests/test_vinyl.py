@@ -33,7 +33,7 @@ def decibels(y: np.ndarray, frequency: float) -> float:
     """Level of a tone about that of `tone`, by a Hann window."""
     window = np.hanning(y.size)
     column = np.exp(-2j * np.pi * frequency * np.arange(y.size) / RATE)
-    return float(20 * np.log10(2 * np.abs(column @ (y * window)) / window.sum() / LEVEL))
+    return float(20 * np.log10(2 * np.abs(column @ (y * window)) / window.sum() / LEVEL + 1e-12))
 
 
 @functools.cache

@@ -18,7 +18,7 @@ class Vinyl(AbstractPlayed):
 
         drive -> stereo -> bass -> band -> record -> time -> tracing -> angle -> contact -> mistracking -> worn
         -> grain -> hiss -> dust -> scratches -> rumble -> motor -> warp
-        -> arm -> generator -> cartridge -> crosstalk -> replay -> makeup -> hum -> width (-> residual)
+        -> arm -> generator -> cartridge -> crosstalk -> coils -> replay -> makeup -> hum -> width (-> residual)
 
     Between `record` and `replay` the signal is the velocity of the groove's two walls, 19.9 cm/s at full scale (5 cm/s
     at -12 dBFS). `pressing` is one of `PRESSINGS`: it sets the disc, the player's figures and the knobs' defaults.
@@ -26,11 +26,11 @@ class Vinyl(AbstractPlayed):
     `hidden` cells of a recurrent network, told the groove's speed, stand at the end for what physics leaves (they
     need `key` and belong to `sample_rate`, and are silent until fitted).
 
-    Controls: rpm (switch), year (band, curve, grain and wear of the time; mono before 1958), wow (%, peak of the
-    revolution), warp (mm), flutter and drift (%, RMS), wear (%), drive (dB above the usual cut), position on the side
-    (%, goes on with time), stylus (switch), dust, scratch (%), hiss, rumble (dB of full scale in the groove, RMS), hum
-    (dB), width, mix. `at` turns them. Random sources are functions of clock and key; `quiet` silences them. Raises
-    ValueError for another pressing and for a network without a key.
+    Controls: rpm (switch), year (band, curve, grain and wear of the time; mono until stereo came in 1958), wow (%,
+    peak of the revolution), warp (mm), flutter and drift (%, RMS), wear (%), drive (dB above the usual cut), position
+    on the side (%, goes on with time), stylus (switch), dust, scratch (%), hiss, rumble (dB of full scale in the
+    groove, RMS), hum (dB), width, mix. `at` turns them. Random sources are functions of clock and key; `quiet` silences
+    them. Raises ValueError for another pressing and for a network without a key.
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
@@ -59,7 +59,7 @@ class Vinyl(AbstractPlayed):
     def examples(cls) -> tuple["Vinyl", ...]:
         """One with its main blocks: the others are examples of their own."""
         others = ("bass", "band", "angle", "mistracking", "worn", "grain", "scratches", "rumble", "motor", "warp")
-        return (cls().without(*others, "arm", "cartridge", "crosstalk", "hum", "stereo"),)
+        return (cls().without(*others, "arm", "cartridge", "crosstalk", "coils", "hum", "stereo"),)
 
 
 __all__ = ["Vinyl"]

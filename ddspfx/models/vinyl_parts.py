@@ -174,12 +174,16 @@ def _faded(name: str, default: float, loudest: float) -> Control:
 
 
 def player(about: Pressing) -> Blocks:
-    """From the stylus's movement to the line: arm, cartridge, replay curve, hum, and how wide it is played."""
+    """From the stylus's movement to the line: arm, cartridge, replay curve, hum, and how wide it is played.
+
+    Before stereo the coils heard what is lateral alone, and with it no vertical rumble.
+    """
     return {
         "arm": ArmResonance(about.mass, about.compliance),
         "generator": Tanh(about.generator),
         "cartridge": Cartridge(1e3 * about.tip),
         "crosstalk": CartridgeCrosstalk(about.crosstalk, about.treble),
+        "coils": EllipticalEQ(5.0, by_year(EllipticalEQ, "width", "stereo", about)),
         "replay": equaliser(about),
         "makeup": Gain(driven(-1.0)),
         "hum": Add(Sum(tuple(LFO(MAINS_HZ * k, 1 / k**2) for k in (1, 2, 3))), level("hum", about.hum)),
