@@ -20,11 +20,13 @@ _STEP = 0.01  # s of the pieces whose median tells the noise
 _ASIDE = 2  # pieces to either side, the loudest of which counts: an onset is no click
 _FOUND, _EDGE = 5.0, 3.5  # deviations that a click stands above what prediction leaves, and that are part of it
 _SURE = 6.0  # deviations at which no click is missed
+_ALONE = 7e-4  # s around a pulse in which no lower one is looked for
 _JOIN, _LONGEST = 2e-4, 5e-3  # s between parts of one click, and of the longest that is bridged
 _PROBES, _PROBE = 4, 5e-4  # places a stretch where there is no click, and the seconds of each
 _ABOVE = 3.0  # times what nothing reaches on average: the height that is counted from
 _HEARD = 5e-3  # s in which a click's peak in the file comes
 _ONSET, _MASKED = 3.0, 4.0  # times the level before that is an onset, and times the level after that is none
+_EDGES = 1.5e-3  # s in which a file that begins or ends in the middle of a sound seems to click
 _AROUND = 0.02  # s to either side whose levels are compared
 
 
@@ -56,11 +58,12 @@ def in_wall(x: Series, sample_rate: int, pulses: list[Shape]) -> Wall:
     at which any pulse of 20 µs to 1 ms stands six deviations above what the prediction leaves, and three times
     what is measured on average where there is no click. `error` is the deviation of a height.
     """
-    groove = velocity(x, sample_rate)
+    groove, edge = velocity(x, sample_rate), round(_EDGES * sample_rate)
     cleaned = groove
     for _ in range(2):
         stretches = _stretches(groove, cleaned, sample_rate, pulses)
-        found = _joined([gap for stretch in stretches for gap in stretch.gaps], len(x), sample_rate)
+        gaps_found = [gap for stretch in stretches for gap in stretch.gaps if edge < gap[0] and gap[1] < len(x) - edge]
+        found = _joined(gaps_found, len(x), sample_rate)
         cleaned = _bridged(groove, found, stretches)
     gaps = np.zeros(len(x), bool)
     for first, last in found:
@@ -102,24 +105,28 @@ def _searched(
     even = left / scale
     # Whitened pulses beside a whitened sound: both filters at once.
     back = oaconvolve(even, whitener[::-1])[len(whitener) - 1 :]
-    marked, hit, faintest = np.abs(even) > _EDGE, np.zeros(len(even), bool), np.inf
-    for pulse in pulses:
+    matches, faintest = np.empty((len(pulses), len(even))), np.inf
+    for row, pulse in zip(matches, pulses, strict=True):
         energy = float(np.sqrt(np.sum(np.convolve(pulse.values, whitener) ** 2)))
         faintest = min(faintest, energy)
-        match = oaconvolve(back, pulse.values[::-1])[len(pulse.values) - 1 - pulse.top :][: len(even)] / energy
-        _mark(hit, marked, match, pulse)
+        row[:] = np.abs(oaconvolve(back, pulse.values[::-1])[len(pulse.values) - 1 - pulse.top :][: len(even)]) / energy
+    marked = np.abs(even) > _EDGE
+    hit = _marked(matches, pulses, round(_ALONE * sample_rate))
     runs = [gap for gap in _runs(marked | hit, hit, round(_JOIN * sample_rate)) if first <= start + gap[0] < last]
     needs = _SURE * float(np.median(scale)) / faintest
     return _Stretch(first, last, whitener, [(start + a, start + b) for a, b in runs], needs)
 
 
-def _mark(hit: Marks, marked: Marks, match: Series, pulse: Shape) -> None:
-    """Where a pulse is found, everything that it fills."""
-    size = np.abs(match)
-    for place in np.flatnonzero(size > _FOUND):
-        if size[place] == size[max(place - 8, 0) : place + 9].max():
-            hit[max(place - pulse.before, 0) : place + pulse.after + 1] = True
-            marked[max(place - pulse.before, 0) : place + pulse.after + 1] = True
+def _marked(matches: Float[np.ndarray, "pulses samples"], pulses: list[Shape], near: int) -> Marks:
+    """Everything that the pulses found fill; of those nearer than `near` samples the one that stands highest."""
+    from scipy.ndimage import maximum_filter1d
+
+    most = matches.max(0)
+    hit = np.zeros(len(most), bool)
+    for place in np.flatnonzero((most > _FOUND) & (most == maximum_filter1d(most, 2 * near + 1))):
+        pulse = pulses[int(np.argmax(matches[:, place]))]
+        hit[max(place - pulse.before, 0) : place + pulse.after + 1] = True
+    return hit
 
 
 def _deviation(left: Series, sample_rate: int) -> Series:
