@@ -120,18 +120,18 @@ def begun(heard: Take) -> Turned:
     disc = get(model, "model.time.delay")
     phases = np.array(get(model, PHASES).value, float) * np.ones(8)
     model = put(model, PHASES, np.concatenate([found.phases[:4], phases[4:]]))
-    steepest = float(disc.second.range.at(disc.second.shares[-1]))
+    steepest = float(disc.second.slot.at(disc.second.shares[-1]))
     warp = model.knobs["warp"].range.high * found.percent[1] / steepest
     return turned(turned(model, "wow", max(found.percent[0], 1e-3)), "warp", max(warp, 0.05))
 
 
-def fitted(heard: Take, say: Any = print) -> Turned:
+def fitted(heard: Take) -> Turned:
     """The chain that least squares finds, first on a few seconds and then on all of them."""
     model = begun(heard)
     hold = frozen(model)
     for seconds, rounds in ((SHORT_S, ROUNDS), (1e3, LAST)):
         model = least_squares(
-            model, {}, [heard], [heard.inside], rounds=rounds, freeze=hold, seconds=seconds, say=say
+            model, {}, [heard], [heard.inside], rounds=rounds, freeze=hold, seconds=seconds, say=print
         ).model
     return noise_levels(model, {}, [heard], [heard.inside], freeze=hold)
 
@@ -150,15 +150,15 @@ def esr(played: np.ndarray, wet: np.ndarray) -> float:
     return float(np.sum((played.astype(np.float64) - wet) ** 2) / np.sum(wet.astype(np.float64) ** 2))
 
 
-def done(seed: int, seconds: float) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def done(seed: int, seconds: float, quick: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """One chain: its row, and a row a number."""
     began, truth = time.monotonic(), drawn(seed)
     dry = np.roll(LEVEL * programme(TRAINING), -seed * 4 * RATE, axis=1)[:, : round(seconds * RATE)]
     silent = np.asarray(render(quiet(truth), dry, RATE))
-    clean = fitted(take(dry, silent), lambda text: None)
     wet = np.asarray(render(truth, dry, RATE, key=seed + 1))
     heard, hold = take(dry, wet), frozen(truth)
-    found = fitted(heard, lambda text: None)
+    found = fitted(heard)
+    clean = found if quick else fitted(take(dry, silent))
     bound = confidence(truth, [heard], freeze=hold, seconds=seconds)
     said = confidence(found, [heard], freeze=hold, seconds=seconds)
     numbers = list(map(told, coordinates(found, hold), coordinates(truth, hold), bound, said))
@@ -204,7 +204,7 @@ def main(quick: bool, chains: int, seconds: float) -> None:
     for seed in range(chains):
         if str(seed) in kept:
             continue
-        row, numbers = done(seed, seconds)
+        row, numbers = done(seed, seconds, quick)
         kept[str(seed)] = {"row": row, "numbers": numbers}
         print(row, flush=True)
         write_table(name, __doc__, [one["row"] for one in kept.values()], command)
@@ -218,8 +218,8 @@ def main(quick: bool, chains: int, seconds: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one chain and four seconds")
+    parser.add_argument("--quick", action="store_true", help="one chain, three seconds, fitted once")
     parser.add_argument("--chains", type=int, default=None, help="10; quick 1")
-    parser.add_argument("--seconds", type=float, default=None, help="of music a chain; 10, quick 4")
+    parser.add_argument("--seconds", type=float, default=None, help="of music a chain; 10, quick 3")
     given = parser.parse_args()
-    main(given.quick, given.chains or (1 if given.quick else 10), given.seconds or (4.0 if given.quick else 10.0))
+    main(given.quick, given.chains or (1 if given.quick else 10), given.seconds or (3.0 if given.quick else 10.0))

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 import ddspfx
+from ddspfx.alignment.align import Alignment
 from ddspfx.blocks.turned import Turned
+from ddspfx.fit.click_rates import clicks_counted
 from ddspfx.fit.coordinates import coordinates
+from ddspfx.fit.takes import Take
 from ddspfx.fit.turning import turning
 from ddspfx.fit.whittle import heard, likeliest
 from ddspfx.render import render
+from ddspfx.source.surface_clicks import SurfaceClicks
 from ddspfx.source.surface_hiss import SurfaceHiss
 from ddspfx.testing import check_block
 
@@ -64,3 +68,18 @@ def test_noise_is_found_by_its_spectra_behind_a_filter() -> None:
     assert np.ptp(levels[2:6]) < 1.5
     assert abs(float(found.hiss.level.value) + 50.0) < 0.3
     assert abs(float(found.hiss.source.correlation.value) - 0.3) < 0.05
+
+
+def test_clicks_are_counted_measured_and_found_at_their_angle() -> None:
+    def chain(rate: float, tail: float, locking: float, phase: float) -> ddspfx.Serial:
+        clicks = SurfaceClicks(rate=rate, tail=tail, locking=locking, phase=phase)
+        return ddspfx.Serial(hiss=ddspfx.Add(ddspfx.Noise(seed=2), -70.0), dust=ddspfx.Add(clicks, -45.0))
+
+    x = np.zeros((1, 10 * RATE), np.float32)
+    wet = render(chain(25.0, 1.5, 0.8, 0.3), x, RATE, key=4)
+    still = Alignment(0.0, 0.0, 1, 1.0, 1.0, False, (0.0,), 1.0, (), RATE, x.shape[1])
+    heard = Take("silence", x, wet, RATE, still, (0, x.shape[1]))
+    found = clicks_counted(chain(60.0, 2.5, 0.0, 0.0), {}, [heard], [heard.inside]).dust.source
+    np.testing.assert_allclose(float(found.rate.value), 25.0, rtol=0.25)
+    np.testing.assert_allclose(float(found.tail.value), 1.5, rtol=0.4)
+    assert float(found.locking.value) > 0.5 and abs(float(found.phase.value) - 0.3) < 0.06

@@ -87,7 +87,7 @@ def fit(
     fitted: AbstractBlock = best.model
     with phase("validation"):
         if settings.match_noise:
-            fitted = with_noise_of(fitted, best.latents, takes, parts[0])
+            fitted = with_noise_of(fitted, best.latents, takes, parts[0], settings.freeze)
         sure = _sure_of(fitted, best.latents, takes, parts[0], settings)
         run = _run(fitted, best.latents, takes, parts, settings, work.history, sure)
     if folder is not None and writes():

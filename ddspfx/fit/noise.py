@@ -1,6 +1,6 @@
 """Noise fitted to what the quiet model leaves: by statistics, since a waveform loss would silence it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,10 +8,13 @@ from jaxtyping import Float
 
 from ddspfx.block import AbstractBlock
 from ddspfx.blocks.add import Add
+from ddspfx.fit.click_rates import clicks_counted
 from ddspfx.fit.judge import play
 from ddspfx.fit.latents import Latents
+from ddspfx.fit.noise_levels import noise_levels
 from ddspfx.fit.takes import Take
 from ddspfx.listing import put, walk
+from ddspfx.slot import Constant
 from ddspfx.source.noise import Noise, ShapedNoise
 
 FRAME = 4096
@@ -51,9 +54,19 @@ def _framed(x: Any) -> Any:
 
 
 def with_noise_of(
-    model: AbstractBlock, latents: Latents, takes: Sequence[Take], parts: Sequence[tuple[int, int]]
+    model: AbstractBlock,
+    latents: Latents,
+    takes: Sequence[Take],
+    parts: Sequence[tuple[int, int]],
+    freeze: Sequence[str] = (),
 ) -> Any:
-    """The model with its first added noise at the level (and, if shaped, the spectrum) of the quiet residual."""
+    """The model with its first added noise at the level (and, if shaped, the spectrum) of the quiet residual.
+
+    Where several kinds of noise are added, as on a record, all their numbers follow the residual's spectra together,
+    but for those in `freeze`, and then the clicks their count, heights and angles.
+    """
+    if len(list(_kinds(model))) > 1:
+        return clicks_counted(noise_levels(model, latents, takes, parts, freeze=freeze), latents, takes, parts)
     places = [
         (path, node)
         for path, node, _ in walk(model)
@@ -81,6 +94,17 @@ def with_noise_of(
         )
         model = put(model, f"{path}.source", shaped)
     return model
+
+
+def _kinds(model: Any) -> Iterator[str]:
+    """Where something random is added."""
+    for path, node, _ in walk(model):
+        if (
+            isinstance(node, Add)
+            and isinstance(node.source.quiet(), Constant)
+            and not isinstance(node.source, Constant)
+        ):
+            yield path
 
 
 def _smoothed(frequency: Any, power: Any, points: Any) -> Any:
