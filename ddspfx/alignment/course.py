@@ -20,6 +20,8 @@ _FRAME = 0.096  # s
 _WINDOW = 2000  # points whose frames are correlated at a time
 _STEEPEST = 0.004  # of speed
 _BENDS = (1.2 / 44_100, 3e-6)  # s a squared step: of everything, and of what no harmonic is
+_DRIFT = 2e-5  # of speed a second that a record drifts
+_FLUTTER = 3e-5  # s that neither drift nor harmonics explain
 _WILD = 1e9  # samples squared: nothing is known
 
 
@@ -123,7 +125,8 @@ def through(
 
     The jumps are left out of the values but for an error of theirs, which is found with it. `bends` are the second
     differences that a course may have at a step, first all, then what is left of it without the revolution's
-    harmonics: these are kept out of the smoothing, so that they go on where nothing is heard.
+    harmonics: these are kept out of the smoothing, so that they go on where nothing is heard, as the drift does, while
+    flutter is over there.
     """
     grid = np.arange(len(values)) * step
     speed = (places[-1] - places[0]) / grid[-1]
@@ -133,8 +136,9 @@ def through(
     turning = turning_of(places, found - _summed(cuts, steps, len(grid)), variances, step)
     if turning is not None:
         mean = turning.harmonics(places, found - _summed(cuts, steps, len(grid)), variances)
-        line, steps = stepped(found - mean, variances, bends[1], cuts)
-        line = line + mean
+        slow, steps = stepped(found - mean, variances + _FLUTTER**2, _DRIFT * step**2, cuts)
+        fast = found - mean - slow - _summed(cuts, steps, len(grid))
+        line = mean + slow + stepped(fast, variances, bends[1], [], _FLUTTER)[0]
     moved = tuple((time, jump + float(step)) for (time, jump), step in zip(jumps, steps, strict=True))
     return Course(line + speed * grid, moved)
 

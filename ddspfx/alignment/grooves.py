@@ -111,7 +111,7 @@ def short_path(dry: Singles, wet: Singles, rough: Path, sign: int = 0) -> tuple[
     heights = np.concatenate([f[1][0 if sign > 0 else 1] for f in found])
     scores = -_WEIGHT * np.log1p(-(np.clip(heights, 0.0, _MOST) ** 2)) - _CHANCE
     path = _chained_along(times, places, np.where(scores > 0, scores, -np.inf), smooth, rough.speed)
-    inside = np.count_nonzero((base > 0) & (base < len(x) / _LOW))
+    inside = int(np.sum((base > 0) & (base < len(x) / _LOW)))
     share = 0.0 if path is None else len(path.times) / max(inside, len(path.times))
     return path, sign, share
 

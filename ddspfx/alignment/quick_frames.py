@@ -10,6 +10,7 @@ _MANY = 256  # frames at a time
 _FRAMES, _BINS = 3, 5  # over which coherence is averaged
 _CHANCE = 0.6  # γ² that noise alone reaches now and then: so few frames and bins are averaged
 _BY_CHANCE = 0.5  # of its frequencies that agree on a lag in a frame of noise: it says nothing
+_SILENT = 3e-9  # of the mean power: what is fainter is the rounding of something else
 _CEILING = 1e3  # of γ²/(1-γ²): a local estimate knows no more
 
 
@@ -22,6 +23,7 @@ def quick_correlations(x: Singles, y: Singles, size: int, hop: int, reach: int, 
     lags = np.arange(-FINE * reach, FINE * reach + 1) / FINE
     omega = 2 * np.pi * np.arange(size // 2 + 1) / size
     phase = np.outer(omega, lags)
+    x, y = (v / np.float32(np.sqrt(np.mean(np.square(v, dtype=np.float64))) + 1e-30) for v in (x, y))
     turns = np.concatenate([np.cos(phase), -np.sin(phase)]).astype(np.float32)
     parts = [_scores(x, y, first + k, min(_MANY, count - k), size, hop, turns) for k in range(0, count, _MANY)]
     return np.concatenate(parts)
@@ -38,7 +40,8 @@ def _scores(x: Singles, y: Singles, first: int, count: int, size: int, hop: int,
         return averaged
 
     real, imag = X.real * Y.real + X.imag * Y.imag, X.real * Y.imag - X.imag * Y.real
-    power = smooth(X.real**2 + X.imag**2) * smooth(Y.real**2 + Y.imag**2)
+    floor = np.float32(_SILENT * size)
+    power = (smooth(X.real**2 + X.imag**2) + floor) * (smooth(Y.real**2 + Y.imag**2) + floor)
     coherence = np.minimum((smooth(real) ** 2 + smooth(imag) ** 2) / (power + 1e-30), 1.0)
     weight = np.minimum(np.maximum(coherence - _CHANCE, 0) / (1 - _CHANCE) / (1 - coherence + 1e-6), _CEILING)
     weight[:, 0] = 0.0

@@ -9,14 +9,16 @@ from ddspfx.alignment.smoother import second_difference_bands
 
 _REWEIGHTS = 5
 _CAUCHY = 2.4  # deviations beyond which a point begins to lose its say
-_FAINT = 1e-12  # of the prior: what holds a line that no point holds
+_FAINT = 1e-15  # of the surest point: what holds a line that no point holds
 
 
-def stepped(values: Reals, variances: Reals, bend: float, cuts: Sequence[int]) -> tuple[Reals, Reals]:
+def stepped(
+    values: Reals, variances: Reals, bend: float, cuts: Sequence[int], level: float = np.inf
+) -> tuple[Reals, Reals]:
     """The smooth line and the steps (cuts,) that the values take from each index of `cuts` on.
 
-    argmin Σ (v - s - Σ_k L_k·[n ≥ cut_k])²/σ² + Σ (s″)²/bend², outliers reweighted by Cauchy five times. The line is
-    eliminated by one banded solve with a column for each step.
+    argmin Σ (v - s - Σ_k L_k·[n ≥ cut_k])²/σ² + Σ (s″)²/bend² + Σ s²/level², outliers
+    reweighted by Cauchy five times. The line is eliminated by one banded solve with a column for each step.
     """
     from scipy.linalg import solveh_banded
 
@@ -29,7 +31,7 @@ def stepped(values: Reals, variances: Reals, bend: float, cuts: Sequence[int]) -
     weights, line, steps = trust, values, np.zeros(len(cuts))
     for _ in range(_REWEIGHTS + 1):
         bands = prior.copy()
-        bands[2] += weights + _FAINT / bend**2
+        bands[2] += weights + _FAINT * np.max(trust) + 1 / level**2
         pulled = weights[:, None] * columns
         solved = solveh_banded(bands, pulled)
         if len(cuts):
