@@ -19,7 +19,6 @@ Series = Float[np.ndarray, " values"]
 
 _TRUSTED = 0.1  # confidence, below which two recordings have nothing in common
 _EDGE = 0.1  # s at both ends that tell nothing of the motion
-_BEFORE = 0.2  # s of lead-in that stay before the original begins
 
 
 class Original(NamedTuple):
@@ -48,25 +47,22 @@ def beside(dry: Sound, wet: Sound, sample_rate: int) -> Original:
 
     Raises ValueError when they have nothing in common, and as `align` and `track` do.
     """
-    if len(dry) != len(wet):
-        dry = np.broadcast_to(dry.mean(0), wet.shape).copy() if len(dry) != len(wet) else dry
-    start = _start(dry, wet, sample_rate)
-    cut = wet[:, start:]
-    alignment = align(dry, cut, sample_rate)
+    dry = dry if len(dry) == len(wet) else np.broadcast_to(dry.mean(0), wet.shape).copy()
+    alignment = align(dry, wet, sample_rate, transport="vinyl")
     if alignment.confidence < _TRUSTED:
         raise ValueError("wet has nothing in common with dry: check that they are one pair")
-    found = track(dry, cut, sample_rate, alignment=alignment)
-    n = np.arange(cut.shape[1])
-    delays = np.atleast_2d(found(n / sample_rate))[0] * sample_rate
-    source = n - delays
+    found = track(dry, wet, sample_rate, alignment=alignment, transport="vinyl")
+    n = np.arange(wet.shape[1])
+    source = n - np.atleast_2d(found(n / sample_rate))[0] * sample_rate
     played = (source >= 0) & (source < dry.shape[1])
     rows = dry[::-1] if alignment.swapped else dry
-    heard = np.zeros_like(wet)
-    heard[:, start:] = np.where(played, np.stack([sample_at(row, source) for row in rows]), 0.0)
-    told = np.flatnonzero(played) + start
+    heard = np.where(played, np.stack([sample_at(row, source) for row in rows]), 0.0)
+    told = np.flatnonzero(played)
+    if not len(told):
+        raise ValueError("wet plays nothing of dry: check that they are one pair")
     first, last = int(told[0]), int(told[-1]) + 1
     responses, rest = explained(heard, wet, sample_rate, first, last)
-    motion = _within(trajectory_motion(found, cut.shape[1] / sample_rate), start, first, last, sample_rate)
+    motion = _within(trajectory_motion(found, wet.shape[1] / sample_rate), first, last, sample_rate)
     return Original(
         start=first / sample_rate,
         confidence=alignment.confidence,
@@ -81,18 +77,9 @@ def beside(dry: Sound, wet: Sound, sample_rate: int) -> Original:
     )
 
 
-def _start(dry: Sound, wet: Sound, sample_rate: int) -> int:
-    """The sample of the record just before the original begins, 0 where it begins earlier."""
-    alignment = align(dry, wet, sample_rate, transport="vinyl")
-    if alignment.confidence < _TRUSTED:
-        alignment = align(dry, wet, sample_rate)
-    late = float(alignment.delay(max(alignment.latency, 0.0)))
-    return max(round((late - _BEFORE) * sample_rate), 0)
-
-
-def _within(motion: Motion, start: int, first: int, last: int, sample_rate: int) -> Motion:
-    """The motion while the original plays, on the record's clock."""
-    times = motion.times + start / sample_rate
+def _within(motion: Motion, first: int, last: int, sample_rate: int) -> Motion:
+    """The motion while the original plays."""
+    times = motion.times
     told = (times > first / sample_rate + _EDGE) & (times < last / sample_rate - _EDGE)
     spread = None if motion.spread is None else motion.spread[told]
     return motion._replace(times=times[told], speed=motion.speed[told], delay=motion.delay[told], spread=spread)
