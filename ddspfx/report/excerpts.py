@@ -14,7 +14,8 @@ from ddspfx.data.pair import Pair
 from ddspfx.fit.run import Run
 from ddspfx.fit.scoring import Scored, score_pair
 from ddspfx.fit.takes import Take, prepare
-from ddspfx.report.variants import variants
+from ddspfx.report.effects import effects_of
+from ddspfx.report.variants import each_alone, variants
 from ddspfx.storage import write_atomically
 
 FOLDER = "audio"
@@ -47,7 +48,8 @@ def write_excerpts(
 ) -> None:
     """Writes FOLDER/audio/{dry,wet,model,...}.flac, at most 12 s, and excerpts.json, which says what they are.
 
-    Beside the quiet model's prediction, `model`, there are the `variants` that differ from it.
+    Beside the quiet model's prediction, `model`, there are the `variants` that differ from it, and the dry through
+    each of the model's effects alone.
     `scored` is a scored pair, of which the scored seconds are taken, or the pairs of the fit: see `excerpts_of`.
     `linear` (channels, samples) is another rendering of the same take. When something lies above full scale all
     are made quieter alike. Raises ValueError when `linear` has another shape than the take, OSError when the
@@ -87,7 +89,8 @@ def read_excerpts(folder: str | Path) -> Excerpts | None:
         return None
     try:
         notes = json.loads((place / NAME).read_text())
-        read = {name: read_audio(place / f"{name}.flac") for name in ORDER if name in notes["files"]}
+        names = [*ORDER, *(effect["name"] for effect in notes.get("effects", ()))]
+        read = {name: read_audio(place / f"{name}.flac") for name in names if name in notes["files"]}
         signals = {name: x for name, (x, _) in read.items()}
         alike = len({(x.shape, rate) for x, rate in read.values()}) == 1
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, OSError) as error:
@@ -120,6 +123,8 @@ def _write(run: Run, scored: Scored, folder: Path, linear: Signal | None, offset
     stop = min(stop, start + round(LONGEST_S * rate))
     parts = {name: np.asarray(x[:, start:stop], np.float32) for name, x in heard.items()}
     parts |= {name: np.asarray(x, np.float32) for name, x in variants(run.model, scored, (start, stop)).items()}
+    effects = effects_of(run.model, take.dry.shape[0])
+    parts |= {name: np.asarray(x, np.float32) for name, x in each_alone(run.model, effects, scored, (start, stop))}
     gain = min(1.0, FULL_SCALE / max(float(np.max(np.abs(x))) for x in parts.values()))
     place = folder / FOLDER
     place.mkdir(parents=True, exist_ok=True)
@@ -134,6 +139,7 @@ def _write(run: Run, scored: Scored, folder: Path, linear: Signal | None, offset
         "tracked": scored.trajectory is not None,
         "gain": gain,
         "files": list(parts),
+        "effects": [{"name": each.name, "label": each.label, "says": each.says} for each in effects],
         "score": _figures(scored, offset / rate),
     }
     write_atomically(place / NAME, json.dumps(notes, indent=1).encode())

@@ -13,8 +13,11 @@ from ddspfx.analysis.motion import trajectory_motion
 from ddspfx.analysis.transport import Transport, figures_of
 from ddspfx.fit.run import Run
 from ddspfx.report import measure, pictures
+from ddspfx.report.chain_picture import chain_picture, fitted_knobs
 from ddspfx.report.excerpts import ORDER, Excerpts, read_excerpts
 from ddspfx.report.figure import FULL, HALF, NARROW, Draw, peaks, svg
+from ddspfx.report.record_measure import is_record
+from ddspfx.report.record_pictures import CAPTIONS, record_pictures
 from ddspfx.report.tables import candidates, facts, parameters, recordings, transport_rows
 from ddspfx.report.transport_pictures import motion_spectrum
 from ddspfx.storage import write_atomically
@@ -57,12 +60,15 @@ def write_report(folder: str | Path) -> Path:
         findings=run.findings,
         facts=facts(run, heard),
         candidates=candidates(run),
+        chain=chain_picture(run.model, run.confidence),
+        knobs=fitted_knobs(run.model, run.confidence),
         parameters=parameters(run),
         recordings=recordings(run),
         heard=None if heard is None else heard.notes,
         player=None if heard is None else _player(heard),
         pictures=_pictures(run, heard, transport),
         transport=transport_rows(transport),
+        of_record=CAPTIONS,
         style=part("page.css"),
         script=part("player.js"),
     )
@@ -98,9 +104,10 @@ def _pictures(run: Run, heard: Excerpts | None, transport: Transport | None) -> 
     if heard is not None:
         drawn["waveforms"] = (pictures.waveforms(heard), FULL, 300, 560)
         drawn["spectrograms"] = (pictures.spectrograms(heard), FULL, 300, 640)
-    drawn["transfer"] = (pictures.transfer_curve(measure.transfer(run.model, rate)), HALF, 350, 320)
-    drawn["response"] = (pictures.responses(measure.small_signal(run.model, rate), _estimates(heard)), HALF, 350, 320)
-    drawn["loops"] = (pictures.hysteresis_loops(measure.loops(run.model, rate)), FULL, 290, 640)
+    if is_record(run.model):
+        drawn |= record_pictures(run.model, rate)
+    else:
+        drawn |= _on_the_bench(run, heard)
     if transport is not None:
         drawn["motion"] = (motion_spectrum(transport), HALF, 350, 320)
     rows = run.delays
@@ -114,6 +121,18 @@ def _pictures(run: Run, heard: Excerpts | None, transport: Transport | None) -> 
     if run.history:
         drawn["losses"] = (pictures.losses(run.history), HALF, 320, 280)
     return {name: _both(name, *made) for name, made in drawn.items()}
+
+
+def _on_the_bench(run: Run, heard: Excerpts | None) -> dict[str, tuple[Draw, int, int, int]]:
+    rate = run.sample_rate
+    transfer = pictures.transfer_curve(measure.transfer(run.model, rate))
+    response = pictures.responses(measure.small_signal(run.model, rate), _estimates(heard))
+    loops = pictures.hysteresis_loops(measure.loops(run.model, rate))
+    return {
+        "transfer": (transfer, HALF, 350, 320),
+        "response": (response, HALF, 350, 320),
+        "loops": (loops, FULL, 290, 640),
+    }
 
 
 def _both(name: str, draw: Draw, width: int, height: int, narrow: int) -> str:
@@ -130,8 +149,9 @@ def _estimates(heard: Excerpts | None) -> dict[str, measure.Response]:
 
 def _player(heard: Excerpts) -> dict[str, Any]:
     """The sounds for the player: FLAC as base64, what is drawn of each, and the gain that makes all equally loud."""
-    names = [name for name in ORDER if name in heard.signals]
-    spoken = SPOKEN | ({"model": QUIET} if "full" in names else {})
+    effects = {each["name"]: (each["label"], each["says"]) for each in heard.notes.get("effects", ())}
+    names = [name for name in (*ORDER, *effects) if name in heard.signals]
+    spoken = SPOKEN | effects | ({"model": QUIET} if "full" in names else {})
     signals = _short_enough({name: heard.signals[name] for name in names}, heard.sample_rate)
     loudness = {name: float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) for name, x in signals.items()}
     gains = {name: loudness["wet"] / max(loudness[name], 1e-6) for name in names}
@@ -140,6 +160,7 @@ def _player(heard: Excerpts) -> dict[str, Any]:
     clips = [
         {
             "name": name,
+            "colour": "effect" if name in effects else name,
             "label": spoken[name][0],
             "says": spoken[name][1],
             "gain": round(common * gains[name], 6),

@@ -134,7 +134,7 @@
     const width = Math.round(canvas.clientWidth * scale), height = Math.round(canvas.clientHeight * scale);
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
     const paint = canvas.getContext("2d"), style = getComputedStyle(root);
-    const full = style.getPropertyValue(`--${clip.name}`).trim(), rest = style.getPropertyValue("--line").trim();
+    const full = style.getPropertyValue(`--${clip.colour}`).trim(), rest = style.getPropertyValue("--line").trim();
     const head = (here / seconds) * width, step = width / clip.peaks.length;
     paint.clearRect(0, 0, width, height);
     clip.peaks.forEach(([low, high], place) => {

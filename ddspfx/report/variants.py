@@ -1,5 +1,6 @@
-"""What else can be heard of a run: its noise, its tape standing still, the wet restored, another take."""
+"""What else can be heard of a run: its noise, its tape standing still, the wet restored, another take, one effect."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -14,6 +15,7 @@ from ddspfx.fit.scoring import Scored
 from ddspfx.fit.takes import Take, delay_path
 from ddspfx.generators.transport import with_transport_of
 from ddspfx.render import render
+from ddspfx.report.effects import Effect, alone
 from ddspfx.source.trajectory import Trajectory
 
 Signal = Float[np.ndarray, "channels samples"]
@@ -42,6 +44,17 @@ def variants(model: AbstractBlock, scored: Scored, part: tuple[int, int]) -> dic
     if _is_random(other) or "still" in found:
         found["take"] = _played(other, take, part, _OTHER)
     return found
+
+
+def each_alone(
+    model: AbstractBlock, effects: Sequence[Effect], scored: Scored, part: tuple[int, int]
+) -> Iterator[tuple[str, Signal]]:
+    """The part's dry through each effect of the model with all else bypassed, the trajectory in its place."""
+    take, path = scored.take, delay_path(model)
+    latents: Latents = {} if path is None or scored.trajectory is None else {path: stack([scored.trajectory])}
+    own = bind(model, unstack(latents, 0), take.controls)
+    for effect in effects:
+        yield effect.name, _played(alone(own, effect), take, part, _FIRST)
 
 
 def restored(take: Take, trajectory: Trajectory) -> Signal:
