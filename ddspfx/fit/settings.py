@@ -43,7 +43,7 @@ class Settings(BaseModel):
     refine_every: int = Field(10, ge=1, description="passes between refinements of the tracked delay (time: joint)")
     alternations: int = Field(1, ge=1, description="times that what is solved and the delay are found before pass 1")
     least_squares: int = Field(
-        0, ge=0, description="rounds of Levenberg and Marquardt over the slots after the last pass, time set free"
+        0, ge=0, description="rounds of Levenberg and Marquardt over the slots before the first pass and after the last"
     )
     confidence: float = Field(
         0.0, ge=0, description="seconds of each recording from which the deviation of every slot is found; 0: not"

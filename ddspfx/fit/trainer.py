@@ -127,6 +127,10 @@ class Trainer:
         for _ in range(self.settings.alternations):
             self._refine()
         self._validate(float("nan"))
+        if self.settings.least_squares:
+            self._sharpen()
+            self._validate(float("nan"))
+            self.learner = Learner(self.best.model, self.best.latents, self.learner.optimiser)
 
     def _rate(self) -> float:
         done = self.notes["pass"] / self.settings.passes
@@ -215,35 +219,37 @@ class Trainer:
             self._write()
 
     def _sharpened(self) -> None:
-        """The slots of the best model by least squares; what that finds is kept unless unseen seconds speak against it.
+        """The slots of the best model by least squares once more, kept unless unseen seconds speak against it.
 
         The whitened error hears what lies below the noise's loudest part, so that an equal ESR is no reason to refuse.
         """
         if not self.settings.least_squares or self.notes.get("sharpened"):
             return
-        how, best = self.settings, self.best
-        freeze = [*how.freeze, *(f"{path}.*" for path in how.solve)]
-        self.learner = Learner(best.model, best.latents, self.learner.optimiser)
-        with phase("optimiser"):
-            found = least_squares(
-                best.model,
-                best.latents,
-                self.takes,
-                self.training,
-                rounds=how.least_squares,
-                freeze=freeze,
-                timed=how.time == "joint",
-                solve=how.solve,
-                renewed=self._renewed if how.solve else None,
-                say=self.progress.say,
-            )
-        before = self.notes["esr"]
-        self.learner = agreed(Learner(found.model, found.latents, self.learner.optimiser))
+        self.learner, before = Learner(self.best.model, self.best.latents, self.learner.optimiser), self.notes["esr"]
+        self._sharpen()
         self.notes["sharpened"] = True
         self._validate(float("nan"))
         if self.history[-1]["esr"] <= TOLERATED * before:
             self.notes["esr"], self.best = self.history[-1]["esr"], Best(self.learner.model, self.learner.latents)
         self._write()
+
+    def _sharpen(self) -> None:
+        """The slots by least squares, from where the learner stands."""
+        how = self.settings
+        with phase("optimiser"):
+            found = least_squares(
+                self.learner.model,
+                self.learner.latents,
+                self.takes,
+                self.training,
+                rounds=how.least_squares,
+                freeze=[*how.freeze, *(f"{path}.*" for path in how.solve)],
+                timed=how.time == "joint",
+                solve=how.solve,
+                renewed=self._renewed if how.solve else None,
+                say=self.progress.say,
+            )
+        self.learner = agreed(Learner(found.model, found.latents, self.learner.optimiser))
 
     def _renewed(self, model: Any, latents: Latents) -> Any:
         """The model with what is solved in closed form solved again."""

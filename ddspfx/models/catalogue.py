@@ -27,7 +27,7 @@ from ddspfx.source.noise import Noise
 
 SOLVED = {"solve": ["replay"]}
 BENT = {**SOLVED, "freeze": ["bend.*"]}
-SHARPENED = {**BENT, "least_squares": 6, "confidence": 10.0}
+SHARPENED = {**BENT, "least_squares": 12, "confidence": 10.0}
 
 
 def emphasis(setting: Setting) -> Serial:
