@@ -48,13 +48,16 @@ from .blocks.tcn import TCN
 from .blocks.time_constants import TimeConstants
 from .blocks.tracing import Tracing
 from .blocks.tracking_angle import TrackingAngle
+from .blocks.turned import Turned
 from .clock import Clock
 from .control import Control, Switch, at, controls
 from .data.devices.tape import Simulated, TapeSimulator
 from .data.pair import Pair
 from .data.recording import Recording
 from .fit.adversarial import Unpaired, fit_unpaired
+from .fit.confidence import Confidence, confidence
 from .fit.fit import fit
+from .fit.least_squares import least_squares
 from .fit.run import Run
 from .generators.diffusion import Diffusion
 from .generators.flow import Flow
