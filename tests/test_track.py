@@ -6,7 +6,7 @@ from scipy.fft import next_fast_len, rfft
 from scipy.signal import butter, sosfilt
 
 from ddspfx.alignment import windows
-from ddspfx.alignment.banded import inverse_bands
+from ddspfx.alignment.banded import inverse_bands, solve_symmetric
 from ddspfx.alignment.bands import bands_of
 from ddspfx.alignment.gauss_newton import banded_product, knots_at, newton_step, prior_bands
 from ddspfx.alignment.interpolate import Interpolant, sample_at
