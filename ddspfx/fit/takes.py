@@ -96,7 +96,8 @@ def prepare(
 
 def in_place(alignment: Alignment) -> Alignment:
     """The alignment of the same pair once dry was warped: nothing is left but what moves."""
-    return dataclasses.replace(alignment, latency=0.0, drift=0.0, speed=1.0, polarity=1, swapped=False)
+    still = dataclasses.replace(alignment, latency=0.0, drift=0.0, speed=1.0, polarity=1, swapped=False)
+    return dataclasses.replace(still, jumps=(), curve=())
 
 
 def _covered(alignment: Alignment, dry: int, wet: int, rate: int) -> tuple[int, int]:
