@@ -81,11 +81,18 @@ def _rumble(x: Sound, sample_rate: int, quiet: Marks, hum: float | None, short: 
     parts = [_band(long, low, high, lined, _ODD[1]) for low, high in itertools.pairwise(edges)]
     power, doubt = sum(part[0] for part in parts), float(np.linalg.norm([part[1] for part in parts]))
     below = _continued(short, _lines(short.frequency, hum, _BESIDE[0]), long.frequency)
-    inside = (long.frequency >= RUMBLE[0]) & (long.frequency < RUMBLE[1])
-    hiss = float(below[inside].sum() * long.frequency[1])
+    expected = [_within(below, long.frequency, low, high) for low, high in itertools.pairwise(edges)]
+    # It stands nowhere above what is there: players cut the bass of hiss, and resonances leave gaps that show it.
+    share = min(1.0, *(part[0] / (one + 1e-30) for part, one in zip(parts, expected, strict=True)))
+    hiss = share * sum(expected)
     if power - hiss < 2 * doubt or power < 1e-14:
         return None
     return _decibel(power - hiss, float(np.hypot(doubt, 0.2 * hiss)))
+
+
+def _within(density: Series, frequency: Series, low: float, high: float) -> float:
+    inside = (frequency >= low) & (frequency < high)
+    return float(density[inside].sum() * frequency[1])
 
 
 def _continued(short: _Frames, lined: Bool[np.ndarray, " bins"], wanted: Series) -> Series:
