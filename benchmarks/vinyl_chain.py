@@ -6,7 +6,6 @@ turned, nothing else. Lines at multiples of the mains are hum, by least squares;
 
 from typing import Any
 
-import jax
 import numpy as np
 
 from benchmarks.vinyl_records import Record, thirds
@@ -67,11 +66,12 @@ def _knobs(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _phase(model: Vinyl, turn: float) -> float:
-    """Degrees of the fundamental's speed at the file's start: 1 - d', d a sine, read where the delay stands."""
-    ahead = dict(zip(model.names, model.blocks, strict=True))
-    before = sum(ahead[name].latency(RATE) for name in model.names[: model.names.index("time")])
-    late = (model.latency(RATE) - before) / RATE
-    return float((180 + 360 * turn * late + 180) % 360 - 180)
+    """Degrees of the fundamental's speed, 1 - d' with d a sine, at the file's start, which leaves the delay that late.
+
+    A chain hands a block the clock of what goes into it, so that a delay's own latency alone moves its angle.
+    """
+    late = dict(zip(model.names, model.blocks, strict=True))["time"].latency(RATE) / RATE
+    return float((360 * turn * late) % 360 - 180)
 
 
 def _lines(x: np.ndarray) -> np.ndarray:
@@ -96,8 +96,3 @@ def _heights(pops: np.ndarray) -> dict[str, np.ndarray]:
     reach = 2 * round(1.5e-3 * RATE) + 1
     peaks = np.flatnonzero((size == maximum_filter1d(size, reach)) & (size > 1e-5))
     return {"heights_db": 20 * np.log10(size[peaks]), "click_times": peaks / RATE}
-
-
-def warm() -> None:
-    """The devices, named once before the first record."""
-    jax.devices()
