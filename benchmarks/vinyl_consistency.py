@@ -64,6 +64,7 @@ SLOTS = {
     "model.arm.mass": (8.0, 20.0),
 }
 PHASES = "model.time.delay.phases"
+QUICK = ((1e3, 8),)
 SHORT_S, ROUNDS, LAST = 3.0, 25, 8
 """Seconds of the first rounds, how many, and how many with all seconds."""
 
@@ -125,11 +126,11 @@ def begun(heard: Take) -> Turned:
     return turned(turned(model, "wow", max(found.percent[0], 1e-3)), "warp", max(warp, 0.05))
 
 
-def fitted(heard: Take) -> Turned:
+def fitted(heard: Take, quick: bool) -> Turned:
     """The chain that least squares finds, first on a few seconds and then on all of them."""
     model = begun(heard)
     hold = frozen(model)
-    for seconds, rounds in ((SHORT_S, ROUNDS), (1e3, LAST)):
+    for seconds, rounds in QUICK if quick else ((SHORT_S, ROUNDS), (1e3, LAST)):
         model = least_squares(
             model, {}, [heard], [heard.inside], rounds=rounds, freeze=hold, seconds=seconds, say=print
         ).model
@@ -157,8 +158,8 @@ def done(seed: int, seconds: float, quick: bool) -> tuple[dict[str, Any], list[d
     silent = np.asarray(render(quiet(truth), dry, RATE))
     wet = np.asarray(render(truth, dry, RATE, key=seed + 1))
     heard, hold = take(dry, wet), frozen(truth)
-    found = fitted(heard)
-    clean = found if quick else fitted(take(dry, silent))
+    found = fitted(heard, quick)
+    clean = found if quick else fitted(take(dry, silent), quick)
     bound = confidence(truth, [heard], freeze=hold, seconds=seconds)
     said = confidence(found, [heard], freeze=hold, seconds=seconds)
     numbers = list(map(told, coordinates(found, hold), coordinates(truth, hold), bound, said))
@@ -218,7 +219,7 @@ def main(quick: bool, chains: int, seconds: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one chain, three seconds, fitted once")
+    parser.add_argument("--quick", action="store_true", help="one chain, three seconds, eight rounds")
     parser.add_argument("--chains", type=int, default=None, help="10; quick 1")
     parser.add_argument("--seconds", type=float, default=None, help="of music a chain; 10, quick 3")
     given = parser.parse_args()
