@@ -138,7 +138,8 @@ same take makes of silence with one noise alone. A click is one of those of both
 either way; its height is its peak in the file, and the count is that of the whole file above the threshold which the
 command itself chose and reports. "Not determined" are records of which the command said null; they count as outside the
 limit. Third octaves: hiss and what of the rumble lies above 100 Hz, against the mean power of the take. The chain's
-phase takes in that the delay is read where it stands in the row of blocks."""
+phase takes in that the delay is read where it stands in the row of blocks. Fifty settings of each are asked; the column
+says how many have been measured so far."""
 
 REAL = """Real vinyl noise of `../shared/data/cc0`. `vinyl_hiss` is 8 s of a groove without programme, some four turns;
 the others are a hand on a record, for which little is determined."""
