@@ -22,6 +22,7 @@ _STEEPEST = 0.004  # of speed
 _BENDS = (1.2 / 44_100, 3e-6)  # s a squared step: of everything, and of what no harmonic is
 _DRIFT = 2e-5  # of speed a second that a record drifts
 _FLUTTER = 3e-5  # s that neither drift nor harmonics explain
+_LOOSE = 3e-4  # s beyond the drift that a course without flutter may still be
 _WILD = 1e9  # samples squared: nothing is known
 
 
@@ -136,9 +137,11 @@ def through(
     turning = turning_of(places, found - _summed(cuts, steps, len(grid)), variances, step)
     if turning is not None:
         mean = turning.harmonics(places, found - _summed(cuts, steps, len(grid)), variances)
-        slow, steps = stepped(found - mean, variances + _FLUTTER**2, _DRIFT * step**2, cuts)
-        fast = found - mean - slow - _summed(cuts, steps, len(grid))
-        line = mean + slow + stepped(fast, variances, bends[1], [], _FLUTTER)[0]
+        rest = found - mean
+        steps = stepped(rest, variances, bends[1], cuts)[1]
+        rest = rest - _summed(cuts, steps, len(grid))
+        slow = stepped(rest, variances + _FLUTTER**2, _DRIFT * step**2, [])[0]
+        line = mean + slow + stepped(rest - slow, variances, bends[1], [], _LOOSE)[0]
     moved = tuple((time, jump + float(step)) for (time, jump), step in zip(jumps, steps, strict=True))
     return Course(line + speed * grid, moved)
 
