@@ -81,5 +81,6 @@ from .source.surface_hiss import SurfaceHiss, Wear
 from .source.trajectory import Trajectory
 from .source.vertical import Vertical
 from .source.wander import Wander
+from .source.warble import Warble
 from .storage import load, save
 from .stream import Stream

@@ -13,23 +13,24 @@ from ddspfx.block import quiet
 from ddspfx.blocks.delay import VariableDelay
 from ddspfx.clock import Clock
 from ddspfx.control import Control, at
+from ddspfx.models.pressing import Pressing
+from ddspfx.models.vinyl_parts import turntable
 from ddspfx.signal.spin import change_speed, spin_down, spin_up
 from ddspfx.slot import Constant
 from ddspfx.source.groove import SidePosition
 from ddspfx.source.lfo import LFO
 from ddspfx.source.pulses import pulse, velocity
-from ddspfx.source.revolution import Revolution, off_centre, warped
 from ddspfx.source.rumble import MotorHum, Rumble
 from ddspfx.source.scratches import Scratches
 from ddspfx.source.surface_clicks import SurfaceClicks
 from ddspfx.source.surface_hiss import SurfaceHiss, Wear
-from ddspfx.source.time_base import time_base
 from ddspfx.source.turns import turns
+from ddspfx.source.warble import Warble, off_centre, warped
 
 RATE = 44_100
 TEN_HOURS = 36_000
 SOURCES = {
-    "revolution": Revolution(0.3, 0.1, eighth=0.05, phases=0.2, rpm=45.0),
+    "revolution": Warble(0.3, 0.1, eighth=0.05, phases=0.2, rpm=45.0),
     "clicks": SurfaceClicks(200.0, longest=1e-3),
     "scratches": Scratches(40, 2.0, slant=0.2, rpm=78.26),
     "hiss": SurfaceHiss(levels=((0.0,) * 7, (0.0, -3.0, 0.0, 2.0, 0.0, -5.0, 0.0)), taps=64, depth=0.5),
@@ -78,7 +79,7 @@ def test_turns_are_exact_after_ten_hours(rpm):
 
 
 def test_the_time_base_is_its_harmonics():
-    source = Revolution(0.3, 0.1, 0.0, eighth=0.05, phases=(0.1, -0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.4), rpm=45.0)
+    source = Warble(0.3, 0.1, 0.0, eighth=0.05, phases=(0.1, -0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.4), rpm=45.0)
     t = np.arange(4_000) * 10 / RATE
     got = np.asarray(take(source, 40_000, Clock.zero(RATE)), float)[0, ::10]
     asked = sum(
@@ -92,11 +93,11 @@ def test_the_time_base_is_its_harmonics():
 
 def test_a_delay_line_knows_what_a_disc_does():
     knob = Control("wow", 0, 1, 0.1, unit="%", start=0.0, stop=1.0)
-    reach = Revolution(knob, 0.0, 0.0).bounds()[1]
+    reach = Warble(knob, 0.0, 0.0).bounds()[1]
     assert reach == pytest.approx(0.01 / (2 * np.pi / 1.8), rel=1e-5)
-    VariableDelay(-0.004, 0.004, Revolution(knob))
-    with pytest.raises(ValueError, match="the span of Revolution"):
-        VariableDelay(-0.001, 0.001, Revolution(knob))
+    VariableDelay(-0.004, 0.004, Warble(knob))
+    with pytest.raises(ValueError, match="the span of Warble"):
+        VariableDelay(-0.001, 0.001, Warble(knob))
     assert off_centre(0.2, 100.0) == pytest.approx(0.2)
     assert warped(1.0, 300.0, 20.0, 230.0) == pytest.approx(100 * np.pi / 300 * 20 / np.sqrt(230**2 - 400))
 
@@ -220,7 +221,7 @@ def test_hum_and_wear():
 
 
 SLOPES = {
-    "revolution": (Revolution(0.3), lambda s: s.wow.raw),
+    "revolution": (Warble(0.3), lambda s: s.wow.raw),
     "tail": (SurfaceClicks(200.0), lambda s: s.tail.raw),
     "spread": (Scratches(40, 2.0, rpm=78.26), lambda s: s.spread.raw),
     "hiss": (SurfaceHiss(taps=64), lambda s: s.levels.raw),
@@ -255,7 +256,7 @@ def test_quiet_and_what_cannot_be():
         (lambda: SurfaceHiss((100.0, 50.0), (0.0, 0.0)), "rising"),
         (lambda: SurfaceHiss((100.0, 500.0), (0.0, 0.0, 0.0)), "one for each of 2"),
         (lambda: Rumble((10.0, 20.0)), "but must have as many"),
-        (lambda: Revolution(rpm=5.0), "must be within 10 to 100 rpm"),
+        (lambda: Warble(rpm=5.0), "must be within 10 to 100 rpm"),
     ):
         with pytest.raises(ValueError, match=words):
             make()
@@ -263,12 +264,13 @@ def test_quiet_and_what_cannot_be():
 
 def test_speed_is_what_the_knobs_say():
     rate = 2_000
-    source = at(time_base(), wow=0.3, warp=0.2, flutter=0.1, drift=0.0)
+    source = at(turntable(Pressing())["time"], wow=0.3, warp=2.0, flutter=0.1, drift=0.0).delay
     delay = np.asarray(take(source, 180 * rate, Clock.zero(rate), 1), float)[0]
     speed = 100 * np.gradient(delay) * rate
     lines = 2 * np.fft.rfft(speed[: 90 * rate]) / (90 * rate)
     assert abs(lines[50]) == pytest.approx(0.3, rel=0.02)
-    assert abs(lines[100]) == pytest.approx(0.2 * 0.6, rel=0.03)
+    # 2 mm up and down twice a turn, 100 mm from the axis, on an arm of 230 mm whose pivot is 15 mm high.
+    assert abs(lines[100]) == pytest.approx(100 * 15 / np.sqrt(230**2 - 15**2) * 2 / 100, rel=0.03)
     fast = signal.sosfiltfilt(signal.butter(4, 5.0, "high", fs=rate, output="sos"), speed)
     assert fast.std() == pytest.approx(0.1, rel=0.12)
 

@@ -33,6 +33,7 @@ from ddspfx.source.combined import Scaled, Sum
 from ddspfx.source.dropouts import Dropouts
 from ddspfx.source.lfo import LFO
 from ddspfx.source.noise import Noise
+from ddspfx.source.time_base import SLOPE
 from ddspfx.source.wander import Wander
 from ddspfx.types import RandomKey
 
@@ -40,8 +41,6 @@ NONLINEARITIES = ("physics", "loop", "gru", "lstm", "both")
 Blocks: TypeAlias = dict[str, AbstractBlock]
 REACH_S = 6e-3
 """Seconds to either side of the mean delay: room for wow and flutter of 1 %; most of the machine's latency."""
-SLOPE = 5.183
-"""RMS slope of a `Wander` of unit RMS and 1 Hz bandwidth: 4.395 knots a second times sqrt((2 / 3) / (151 / 315))."""
 RANDOM_SLOPE = 0.8944
 """RMS slope of a random `LFO` of 1 Hz and depth one: sqrt(2 / 3 times 6 / 5)."""
 TYPES = {"ferric": 1.0, "chrome": 1.25, "metal": 2.0}

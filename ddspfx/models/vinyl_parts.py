@@ -32,13 +32,13 @@ from ddspfx.source.combined import Scaled, Sum
 from ddspfx.source.groove import GrooveSpeed, SidePosition
 from ddspfx.source.lfo import LFO
 from ddspfx.source.noise import Noise
-from ddspfx.source.revolution import Revolution, warped
 from ddspfx.source.rumble import MotorHum, Rumble
 from ddspfx.source.scratches import Scratches
 from ddspfx.source.surface_clicks import SurfaceClicks
 from ddspfx.source.surface_hiss import SurfaceHiss, Wear
 from ddspfx.source.time_base import belt_drift, motor_flutter
 from ddspfx.source.vertical import Vertical
+from ddspfx.source.warble import Warble, warped
 from ddspfx.types import RandomKey
 
 SPEEDS = dict(zip(("33", "45", "78"), RPMS, strict=True))
@@ -118,7 +118,7 @@ def turntable(about: Pressing) -> Blocks:
     wow = Control("wow", 0, 1, about.wow, unit="%", start=0.0, stop=1.0)
     steepest = warped(HIGHEST_WARP, 2 * math.pi * RADIUS / WARPS, PIVOT, ARM)
     second, third, fourth = (_warp(about, 0.0, share * steepest) for share in UNEVEN)
-    disc = Revolution(wow, second, third, fourth, phases=jnp.asarray(PHASES), rpm=turning(default=about.rpm))
+    disc = Warble(wow, second, third, fourth, phases=jnp.asarray(PHASES), rpm=turning(default=about.rpm))
     motor, belt = motor_flutter(about.flutter), belt_drift(about.drift, MOST_DRIFT)
     return {"time": VariableDelay(-REACH_S, REACH_S, Sum((disc, motor, belt)), "lagrange5")}
 

@@ -20,7 +20,7 @@ DEEPEST = 3.0
 """Per cent of speed, peak."""
 
 
-class Revolution(AbstractSource):
+class Warble(AbstractSource):
     """The delay of a disc whose speed changes with its angle, in seconds: eight harmonics of f0 = rpm / 60.
 
         d(t) = sum_k a_k / (2 pi k f0) sin 2 pi (k f0 t + phase_k),   speed(t) / speed = 1 - d'(t)
@@ -107,4 +107,4 @@ def warped(height: float, length: float, pivot: float, arm: float) -> float:
     return 100 * math.tan(math.asin(pivot / arm)) * math.pi * height / length
 
 
-__all__ = ["Revolution", "off_centre", "span", "warped"]
+__all__ = ["Warble", "off_centre", "span", "warped"]
