@@ -65,6 +65,7 @@ from .generators.parametric import Parametric
 from .generators.table import NoiseTable, table_of
 from .listing import SlotInfo, slots
 from .models.tape import Tape
+from .models.vinyl import Vinyl
 from .render import render
 from .signal.spin import change_speed, spin_down, spin_up
 from .slot import AbstractSource, Constant, Param, SlotLike, param, read

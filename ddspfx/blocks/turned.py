@@ -34,8 +34,9 @@ class Turned(AbstractBlock):
 
     @property
     def turned(self) -> AbstractBlock:
-        """The model as its knobs stand."""
-        values: dict[str, Any] = {name: knob.value for name, knob in self.knobs.items()}
+        """The model as its knobs stand; a knob whose slot a recording's own trajectory has taken turns nothing."""
+        there = controls(self.model)
+        values: dict[str, Any] = {name: knob.value for name, knob in self.knobs.items() if name in there}
         return at(self.model, **values)
 
     def init_state(self, channels: int, sample_rate: int) -> State:
