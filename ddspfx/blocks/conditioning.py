@@ -22,7 +22,7 @@ def knobs(controls: Sequence[AbstractSlot]) -> tuple[AbstractSlot, ...]:
     """The controls of a network as a tuple. Raises TypeError for anything but `Control`, `Switch` and sources."""
     for control in controls:
         if not isinstance(control, AbstractKnob | AbstractSource):
-            raise TypeError(f"controls holds {control!r}, but must hold Control, Switch or a source")
+            raise TypeError(f"controls holds {control!r}, but must hold Control or Switch, or a source")
     return tuple(controls)
 
 

@@ -82,12 +82,21 @@ def _rumble(x: Sound, sample_rate: int, quiet: Marks, hum: float | None, short: 
     power, doubt = sum(part[0] for part in parts), float(np.linalg.norm([part[1] for part in parts]))
     below = _continued(short, _lines(short.frequency, hum, _BESIDE[0]), long.frequency)
     expected = [_within(below, long.frequency, low, high) for low, high in itertools.pairwise(edges)]
-    # It stands nowhere above what is there: players cut the bass of hiss, and resonances leave gaps that show it.
-    share = min(1.0, *(part[0] / (one + 1e-30) for part, one in zip(parts, expected, strict=True)))
-    hiss = share * sum(expected)
+    chance = [_chance(long, low, high) for low, high in itertools.pairwise(edges)]
+    # It stands nowhere clearly above what is there: players cut the bass of hiss, and resonances leave gaps that show
+    # it.
+    most = [part[0] * (1 + 2 * c) + 2 * part[1] for part, c in zip(parts, chance, strict=True)]
+    hiss = min(1.0, *(there / (one + 1e-30) for there, one in zip(most, expected, strict=True))) * sum(expected)
+    doubt = float(np.hypot(doubt, np.linalg.norm([part[0] * c for part, c in zip(parts, chance, strict=True)])))
     if power - hiss < 2 * doubt or power < 1e-14:
         return None
     return _decibel(power - hiss, float(np.hypot(doubt, 0.2 * hiss)))
+
+
+def _chance(frames: _Frames, low: float, high: float) -> float:
+    """The relative deviation of noise in a band: half of the bins times frames are independent of one another."""
+    inside = (frames.frequency >= low) & (frames.frequency < high)
+    return float(np.sqrt(2 / max(len(frames.power) * frames.quiet.sum() * inside.sum(), 1)))
 
 
 def _within(density: Series, frequency: Series, low: float, high: float) -> float:
