@@ -83,8 +83,7 @@ def _rumble(x: Sound, sample_rate: int, quiet: Marks, hum: float | None, short: 
     below = _continued(short, _lines(short.frequency, hum, _BESIDE[0]), long.frequency)
     expected = [_within(below, long.frequency, low, high) for low, high in itertools.pairwise(edges)]
     chance = [_chance(long, low, high) for low, high in itertools.pairwise(edges)]
-    # It stands nowhere clearly above what is there: players cut the bass of hiss, and resonances leave gaps that show
-    # it.
+    # It stands nowhere clearly above what is there: players cut the bass of hiss, and between resonances it shows.
     most = [part[0] * (1 + 2 * c) + 2 * part[1] for part, c in zip(parts, chance, strict=True)]
     hiss = min(1.0, *(there / (one + 1e-30) for there, one in zip(most, expected, strict=True))) * sum(expected)
     doubt = float(np.hypot(doubt, np.linalg.norm([part[0] * c for part, c in zip(parts, chance, strict=True)])))
