@@ -47,7 +47,7 @@ class Pressing(NamedTuple):
 PRESSINGS = {
     "stereo LP": Pressing(),
     "audiophile LP": Pressing(
-        year=1990.0, wow=0.17, warp=0.2, flutter=0.038, wear=0.0, dust=5.0, hiss=-70.0, rumble=-72.0, hum=-105.0,
+        year=1990.0, wow=0.185, warp=0.2, flutter=0.038, wear=0.0, dust=5.0, hiss=-70.0, rumble=-72.0, hum=-105.0,
         horizontal=0.8, vertical=5.0, crosstalk=-32.0, treble=-20.0, tip=24.0,
     ),
     "first stereo LP": Pressing(
