@@ -116,16 +116,15 @@ def _faster(block: AbstractBlock, oversampling: int) -> AbstractBlock:
 def biased_tape() -> Anhysteretic:
     """Tape under bias with three knobs: `drive`, `bias` (dB about nominal, by the table of equivalents), `type`."""
     types = [{name: times * value for name, times in TYPES.items()} for value in (SATURATION, SHAPE)]
-    swing, lag, rise = (_walk("bias", BIASES, row) for row in zip(*EQUIVALENTS, strict=True))
+    bias = Control("bias", BIASES[0], BIASES[-1], 0.0, unit="dB")
+    swing, lag, rise = (walk(Anhysteretic, "swing", bias, row) for row in zip(*EQUIVALENTS, strict=True))
     return Anhysteretic(driven(), Switch("type", types[0]), Switch("type", types[1]), swing, lag, rise)
 
 
-def _walk(name: str, places: Sequence[float], values: Sequence[float]) -> Control:
-    """A knob in dB that stands at 0 and walks through `values` of `Anhysteretic.swing` and its like."""
-    span = next(field.metadata["range"] for field in fields(Anhysteretic) if field.name == "swing")
-    knob = Control(
-        name, places[0], places[-1], 0.0, unit="dB", start=values[0], stop=values[-1], points=len(values)
-    ).bind(span)
+def walk(owner: type, slot: str, control: Control, values: Sequence[float]) -> Control:
+    """A knob that walks through evenly spaced `values` of a slot of `owner`."""
+    span = next(field.metadata["range"] for field in fields(owner) if field.name == slot)
+    knob = replace(control, ends=(float(values[0]), float(values[-1])), points=len(values)).bind(span)
     return replace(knob, shares=span.share(np.asarray(values, float)))
 
 
@@ -176,8 +175,13 @@ def noises(about: Machine) -> Blocks:
         "crosstalk": Crosstalk(about.crosstalk),
         "hiss": Add(Noise(seed=1), hiss),
         "replay": _equaliser(about, False),
-        "hum": Add(Sum(tuple(LFO(MAINS_HZ * k, 1 / k**2) for k in (1, 2, 3))), hum),
+        "hum": Add(mains(), hum),
     }
+
+
+def mains() -> Sum:
+    """Hum of the mains: the fundamental and two harmonics."""
+    return Sum(tuple(LFO(MAINS_HZ * k, 1 / k**2) for k in (1, 2, 3)))
 
 
 def turn_seconds(speed: float) -> float:
@@ -186,4 +190,4 @@ def turn_seconds(speed: float) -> float:
     return 2 * math.pi * radius / (speed * INCH)
 
 
-__all__ = ["Blocks", "biased_tape", "driven", "head", "magnetised", "noises", "recording", "transport"]
+__all__ = ["Blocks", "biased_tape", "driven", "head", "magnetised", "mains", "noises", "recording", "transport", "walk"]

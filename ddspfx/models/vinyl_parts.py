@@ -1,7 +1,6 @@
 """What a record and its player are made of: each group of blocks with the knobs that turn it."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import fields
 
 import equinox as eqx
@@ -25,9 +24,8 @@ from ddspfx.blocks.tracing import Tracing
 from ddspfx.blocks.tracking_angle import TrackingAngle
 from ddspfx.control import Control, Switch
 from ddspfx.models.pressing import ERAS, FIRST_YEAR, LAST_YEAR, YEARS, Pressing
-from ddspfx.models.tape_parts import MAINS_HZ, Blocks, driven
+from ddspfx.models.tape_parts import Blocks, driven, mains, walk
 from ddspfx.signal.groove import REFERENCE, RPMS
-from ddspfx.slot import replace
 from ddspfx.source.combined import Scaled, Sum
 from ddspfx.source.groove import GrooveSpeed, SidePosition
 from ddspfx.source.lfo import LFO
@@ -77,13 +75,6 @@ def groove(about: Pressing) -> GrooveSpeed:
 
 def _place() -> Control:
     return Control("position", 0, 100, 0.0, unit="%", start=0.0, stop=1.0)
-
-
-def walk(owner: type, slot: str, control: Control, values: Sequence[float]) -> Control:
-    """A knob that walks through evenly spaced `values` of a slot of `owner`."""
-    span = next(field.metadata["range"] for field in fields(owner) if field.name == slot)
-    knob = replace(control, ends=(float(values[0]), float(values[-1])), points=len(values)).bind(span)
-    return replace(knob, shares=span.share(np.asarray(values, float)))
 
 
 def by_year(owner: type, slot: str, era: str, about: Pressing) -> Control:
@@ -186,7 +177,7 @@ def player(about: Pressing) -> Blocks:
         "coils": EllipticalEQ(5.0, by_year(EllipticalEQ, "width", "stereo", about)),
         "replay": equaliser(about),
         "makeup": Gain(driven(-1.0)),
-        "hum": Add(Sum(tuple(LFO(MAINS_HZ * k, 1 / k**2) for k in (1, 2, 3))), level("hum", about.hum)),
+        "hum": Add(mains(), level("hum", about.hum)),
         "width": EllipticalEQ(5.0, Control("width", 0, 200, 100.0, unit="%", start=0.0, stop=2.0)),
     }
 
